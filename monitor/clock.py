@@ -1,0 +1,59 @@
+"""Time as a value: the one place that reads the clock and sleeps, passed down to whoever needs it.
+
+Rooms get a `Clock` (or just its `now`) as an argument, so that a test can simulate a year and the demo can run one minute
+in three seconds. Must not know what is timed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What rooms need of time: aware UTC instants, monotonic seconds, and a sleep in this clock's own seconds."""
+
+    def now(self) -> datetime:
+        """Return the present instant, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never step back, in this clock's own pace."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep for `seconds` of this clock."""
+        ...
+
+
+class WallClock:
+    """The machine's clock, optionally driven `speed` times faster from its start (the demo: 20, one minute = 3 s)."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        if speed <= 0:
+            raise ValueError("a clock's speed is a positive number")
+        self.speed = speed
+        self._start_wall = datetime.now(UTC)
+        self._start_monotonic = time.monotonic()
+
+    def now(self) -> datetime:
+        """Return the present instant; at speed 1 this is the machine's wall clock, steps of it included."""
+        if self.speed == 1.0:
+            return datetime.now(UTC)
+        return self._start_wall + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        """Return this clock's seconds since it was made."""
+        return (time.monotonic() - self._start_monotonic) * self.speed
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep for `seconds` of this clock, `seconds / speed` of the machine's."""
+        await asyncio.sleep(max(0.0, seconds) / self.speed)
+
+    def wall(self, instant: datetime) -> datetime:
+        """Return when, on the machine's wall clock, this clock will show `instant`."""
+        if self.speed == 1.0:
+            return instant
+        return self._start_wall + (instant - self._start_wall) / self.speed

@@ -1,0 +1,121 @@
+"""Every exception of the program, in one tree.
+
+    MonitorError                 one line for the user: what, where, why; `hint`: what to do; `exit_code` of the command
+    ├── UsageError               exit 2: a command, a setting or a name that cannot be
+    ├── DefinitionError          exit 2: one or more problems of files, each with its position (`problems`)
+    ├── SecretError              exit 2: a secret reference that cannot be resolved; names the reference, never the value
+    ├── StoreError               exit 4: the database
+    │   ├── StoreBusy            transient: locked by another process for longer than the time-out
+    │   ├── StoreUnwritable      transient: disk full, read-only, I/O error
+    │   ├── StoreCorrupt         not a database, or a damaged one; never overwritten
+    │   ├── StoreNewer           written by a newer version of this program
+    │   └── StoreLocked          another daemon holds this store
+    ├── AgentError               the agent API did not answer as it should; `code` is one of `monitor.agent.outcome.Code`
+    ├── DeliveryError            a target did not take a message; `permanent` and `retry_after` say what to do next
+    └── FetchError               a page could not be fetched; `code` says why
+
+`transient` is a class attribute: True where the same call may succeed later without anybody changing anything.
+This module knows nothing of any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class MonitorError(Exception):
+    """An error that a user can be shown in one line; `hint` says what to do about it."""
+
+    exit_code: int = 3
+    transient: bool = False
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class UsageError(MonitorError):
+    """A command, a setting or a name that cannot be."""
+
+    exit_code = 2
+
+
+class DefinitionError(MonitorError):
+    """Problems of the user's files, each with its own position; `problems` holds `monitor.files.problems.Problem` values."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Any]) -> None:
+        self.problems = tuple(problems)
+        more = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""
+        super().__init__(f"{self.problems[0]}{more}" if self.problems else "no problem")
+
+
+class SecretError(MonitorError):
+    """A secret reference that cannot be resolved; the text names the reference and never the value."""
+
+    exit_code = 2
+
+
+class StoreError(MonitorError):
+    """The database cannot do what was asked."""
+
+    exit_code = 4
+
+
+class StoreBusy(StoreError):
+    """The database stayed locked by another process for longer than the time-out."""
+
+    transient = True
+
+
+class StoreUnwritable(StoreError):
+    """The database cannot be written: disk full, read-only, or an I/O error."""
+
+    transient = True
+
+
+class StoreCorrupt(StoreError):
+    """The file is damaged or is not a database; it is left as it is."""
+
+
+class StoreNewer(StoreError):
+    """The database was written by a newer version of this program; it is left as it is."""
+
+
+class StoreLocked(StoreError):
+    """Another daemon holds this store; the message names its process."""
+
+
+class AgentError(MonitorError):
+    """The agent API did not answer as it should; `code` is one of the stable codes, `retry_after` seconds if it said so."""
+
+    def __init__(
+        self, message: str, *, code: str, hint: str | None = None, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.status = status
+        self.retry_after = retry_after
+
+
+class DeliveryError(MonitorError):
+    """A target did not take a message; `permanent` when repeating it cannot help, `retry_after` in seconds if the target said so."""
+
+    def __init__(self, message: str, *, permanent: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+        self.retry_after = retry_after
+
+
+class FetchError(MonitorError):
+    """A page could not be fetched; `code` is a stable word such as `blocked_address`, `too_large`, `http_404`."""
+
+    def __init__(self, message: str, *, code: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code

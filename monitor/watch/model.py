@@ -1,0 +1,225 @@
+"""What a user defines: `Watch` and its parts, frozen. The field names are the contract of interface.md, "A watch".
+
+Every rule that one watch alone can break is checked here; what needs the network, a compiled schema, a settings value or
+other watches is checked by callables that `load` is given. Must not know files, positions or tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints, field_validator, model_validator
+
+from monitor.files import durations
+from monitor.watch import cron as cron_expressions
+from monitor.watch import names, urls
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("a duration is a string such as 30s, 10m, 6h or 7d")  # noqa: TRY004 - pydantic reports ValueErrors
+    return durations.parse(value)
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Flag = Annotated[bool, Strict()]
+Whole = Annotated[int, Strict()]
+Pointer = Annotated[str, StringConstraints(pattern=r"^(/[^/]*)+$")]
+
+
+class Part(BaseModel):
+    """A frozen piece of a definition; unknown fields are errors and error texts never show the value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Proxy(Part):
+    """`run.proxy_config`, as in the API; credentials are whole-field secret references or plain text."""
+
+    enabled: Flag
+    type: Literal["tetra", "custom"] | None = None
+    url: Text | None = None
+    username: Text | None = None
+    password: Text | None = None
+    country_code: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+
+    @model_validator(mode="after")
+    def _custom_has_url(self) -> Proxy:
+        if self.type == "custom" and not self.url:
+            raise ValueError("a proxy of type custom needs its url")
+        return self
+
+
+class AgentConfig(Part):
+    """`run.agent_config`, as in the API; `max_duration_seconds` in seconds."""
+
+    mode: Literal["default", "strict"] | None = None
+    max_steps: Annotated[int, Strict(), Field(ge=1, le=500)] | None = None
+    max_duration_seconds: Annotated[int, Strict(), Field(ge=1)] | None = None
+
+
+class Capture(Part):
+    """`run.capture_config`, as in the API."""
+
+    elements: Flag | None = None
+    snapshots: Flag | None = None
+    screenshots: Flag | None = None
+    recording: Flag | None = None
+    html: Flag | None = None
+
+
+class RunOptions(Part):
+    """`run`: the request body of the API, its own field names; fields that are not set are not sent."""
+
+    browser_profile: Literal["lite", "stealth"] | None = None
+    proxy_config: Proxy | None = None
+    agent_config: AgentConfig | None = None
+    capture_config: Capture | None = None
+    use_vault: Flag | None = None
+    credential_item_ids: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    use_profile: Flag | None = None
+    profile_id: Text | None = None
+    webhook_url: Text | None = None
+    api_integration: Text | None = None
+
+    @model_validator(mode="after")
+    def _dependent_fields(self) -> RunOptions:
+        if self.credential_item_ids and not self.use_vault:
+            raise ValueError("credential_item_ids needs use_vault: true")
+        if self.use_vault and not self.credential_item_ids:
+            raise ValueError("use_vault needs credential_item_ids: without it every item of the vault would be handed to the page's agent")
+        if self.profile_id and not self.use_profile:
+            raise ValueError("profile_id needs use_profile: true")
+        if self.webhook_url and not self.webhook_url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
+            raise ValueError("webhook_url must be https")
+        return self
+
+
+class Compare(Part):
+    """`compare`: what of two results is compared, and how. Keys and entries are JSON Pointers in which `*` is any item or key."""
+
+    ignore: tuple[Pointer, ...] = ()
+    identity: dict[Pointer, tuple[Text, ...]] = Field(default_factory=dict)
+
+    @field_validator("identity", mode="before")
+    @classmethod
+    def _one_key_or_several(cls, value: object) -> object:
+        if isinstance(value, dict):
+            return {path: (keys,) if isinstance(keys, str) else keys for path, keys in value.items()}
+        return value
+
+    @field_validator("identity")
+    @classmethod
+    def _some_key(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if any(not keys for keys in value.values()):
+            raise ValueError("identity needs at least one key per list")
+        return value
+
+
+On = Literal["baseline", "change", "failure", "recovery"]
+
+
+class Rule(Part):
+    """One entry of `notify`: the targets it tells (names of monitor.yaml, or apprise URLs) and what it tells them of."""
+
+    to: Annotated[tuple[Text, ...], Field(min_length=1)]
+    on: Annotated[tuple[On, ...], Field(min_length=1)] = ("change", "failure", "recovery")
+
+    @field_validator("to", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+
+class Limits(Part):
+    """`limits`: `timeout` of one run from the POST, queueing included."""
+
+    timeout: Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(seconds=1), le=timedelta(days=1))] = timedelta(minutes=10)
+
+    @property
+    def retries(self) -> int:
+        """Paid retries, only after failures that the API calls retryable (interface.md, "Defaults")."""
+        return 1
+
+    @property
+    def failing_after(self) -> int:
+        """Failures in a row before a failure is told, but 1 for the codes of `judge.verdict.TOLD_AT_ONCE`."""
+        return 2
+
+
+class Watch(Part):
+    """One watch, complete and valid in itself."""
+
+    name: str
+    url: str
+    goal: Text
+    output_schema: dict[str, Any]
+    cron: Annotated[tuple[str, ...], Field(min_length=1)]
+    timezone: str = "UTC"
+    enabled: Flag = True
+    tags: tuple[Text, ...] = ()
+    run: RunOptions = RunOptions()
+    transport: Literal["sse", "async", "sync"] = "sse"
+    compare: Compare = Compare()
+    notify: tuple[Rule, ...] = ()
+    limits: Limits = Limits()
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        return names.checked(value)
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        return urls.checked(value)
+
+    @field_validator("cron", mode="before")
+    @classmethod
+    def _one_expression_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("cron")
+    @classmethod
+    def _expressions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for expression in value:
+            cron_expressions.check(expression)
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        cron_expressions.zone(value)
+        return value
+
+    @field_validator("notify", mode="before")
+    @classmethod
+    def _names_are_rules(cls, value: object) -> object:
+        if isinstance(value, (list, tuple)):
+            return tuple({"to": (entry,)} if isinstance(entry, str) else entry for entry in value)
+        return value
+
+    @field_validator("output_schema")
+    @classmethod
+    def _root_is_object(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if value.get("type", "object") != "object":
+            raise ValueError("the root of output_schema must be of type object (put a list into a property)")
+        return value
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over url, goal, output_schema and compare: a new one begins a new generation of the baseline."""
+        parts = {
+            "url": self.url,
+            "goal": self.goal,
+            "output_schema": self.output_schema,
+            "compare": self.compare.model_dump(mode="json"),
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

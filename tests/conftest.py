@@ -1,0 +1,68 @@
+"""Fixtures of every test: a clean environment, asyncio as the only loop, and no state shared between tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from monitor.watch.model import Watch
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No setting of the machine reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(("MONITOR_", "TINYFISH_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    yield
+
+
+class SimulatedClock:
+    """A clock that stands still until a test moves it; `sleep` moves it at once."""
+
+    def __init__(self, start: datetime | None = None) -> None:
+        self.start = start or datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+        self.elapsed = 0.0
+        self.speed = 1.0
+
+    def now(self) -> datetime:
+        return self.start + timedelta(seconds=self.elapsed)
+
+    def monotonic(self) -> float:
+        return self.elapsed
+
+    async def sleep(self, seconds: float) -> None:
+        self.elapsed += max(0.0, seconds)
+
+    def advance(self, seconds: float) -> None:
+        self.elapsed += seconds
+
+
+@pytest.fixture
+def clock() -> SimulatedClock:
+    return SimulatedClock()
+
+
+def make_watch(**changes: Any) -> Watch:
+    """Return a small valid watch with `changes` put over it."""
+    fields: dict[str, Any] = {
+        "name": "espresso-machine",
+        "url": "https://shop.example/espresso-machine",
+        "goal": "Find the product's current price and whether it can be ordered now.",
+        "cron": "*/30 * * * *",
+        "output_schema": {
+            "type": "object",
+            "required": ["price", "in_stock"],
+            "properties": {"price": {"type": "number", "minimum": 0}, "in_stock": {"type": "boolean"}},
+        },
+    }
+    return Watch.model_validate(fields | changes)
