@@ -9,7 +9,8 @@
     │   ├── StoreUnwritable      transient: disk full, read-only, I/O error
     │   ├── StoreCorrupt         not a database, or a damaged one; never overwritten
     │   ├── StoreNewer           written by a newer version of this program
-    │   └── StoreLocked          another daemon holds this store
+    │   ├── StoreLocked          another daemon holds this store
+    │   └── StoreConflict        the row is not ours to change: judged already, or taken over by another process
     ├── AgentError               the agent API did not answer as it should; `code` is one of `monitor.agent.outcome.Code`
     ├── DeliveryError            a target did not take a message; `permanent` and `retry_after` say what to do next
     └── FetchError               a page could not be fetched; `code` says why
@@ -90,6 +91,10 @@ class StoreNewer(StoreError):
 
 class StoreLocked(StoreError):
     """Another daemon holds this store; the message names its process."""
+
+
+class StoreConflict(StoreError):
+    """The row is not ours to change: the run is judged already, or another process took it over; nothing was written."""
 
 
 class AgentError(MonitorError):

@@ -37,8 +37,9 @@ class Code(StrEnum):
 class Fault:
     """Why a run did not complete: our code, one clear line, and what the API said of it.
 
-    `retryable` is True only where the API or the phase says that another paid run may help (interface.md, limits.retries);
-    `retry_after` is seconds, where the API named them. `message` is sanitised: no control characters, at most 2,000 characters.
+    `retryable` is True only where the API or the phase says that another paid run may help (interface.md,
+    limits.retries); `retry_after` is seconds, where the API named them. `message` is sanitised: no control characters,
+    at most 2,000 characters.
     """
 
     code: Code
@@ -52,7 +53,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The one end of a run. `raw` is the terminal record as the API gave it (a JSON value, or text where it was not JSON)."""
+    """The one end of a run. `raw` is the terminal record as the API gave it: JSON, or text where it was not JSON."""
 
     kind: ClassVar[str] = "outcome"
 

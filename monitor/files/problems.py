@@ -1,4 +1,4 @@
-"""A problem of a user's file: what, where, why and what to do, as one line. Owns the words; must not know what a watch is."""
+"""A problem of a user's file: what, where, why and what to do, as one line. Must not know what a watch is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One problem at one position; `line` and `column` count from 1, 0 means the file as a whole."""
 
@@ -35,6 +35,12 @@ class Problem:
             "message": self.message,
             "hint": self.hint,
         }
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems in the order of files and positions, each once."""
+    once = dict.fromkeys(problems)
+    return sorted(once, key=lambda one: (one.file, one.line, one.column, one.field, one.message, one.hint or ""))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from monitor.watch.run import Run
 
@@ -56,14 +56,16 @@ class Unfinished:
     run_id: str | None
     outcome: dict[str, Any] | None
     owner: str
+    generation: str = ""
+    streaming_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """One finished occurrence, whole: what `history`, `show` and `run --json` print.
 
-    `outcome` is {"kind", "code", "api_code", "message"}; `result` the result as read; `raw` the terminal record as the API
-    gave it (None unless asked for); `changes` and `violations` are lists of their JSON objects.
+    `outcome` is {"kind", "code", "api_code", "message"}; `result` the result as read; `raw` the terminal record as the
+    API gave it (None unless asked for); `changes` and `violations` are lists of their JSON objects.
     """
 
     id: str
@@ -115,6 +117,25 @@ def stamp(instant: datetime | None) -> str | None:
         return None
     text = instant.isoformat(timespec="milliseconds" if instant.microsecond else "seconds")
     return text.replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The row of this run exists now and is this process's: the request may leave."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """No run was begun: its occurrence has a row already (`recorded`), or the watch has an unfinished run (`running`).
+
+    `unfinished` is the run in the way if it is not judged yet, else `record` is it.
+    """
+
+    reason: Literal["recorded", "running"]
+    unfinished: Unfinished | None = None
+    record: Record | None = None
 
 
 @dataclass(frozen=True, slots=True)

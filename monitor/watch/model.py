@@ -1,7 +1,7 @@
 """What a user defines: `Watch` and its parts, frozen. The field names are the contract of interface.md, "A watch".
 
-Every rule that one watch alone can break is checked here; what needs the network, a compiled schema, a settings value or
-other watches is checked by callables that `load` is given. Must not know files, positions or tables.
+Every rule that one watch alone can break is checked here; what needs the network, a compiled schema, a settings value
+or other watches is checked by callables that `load` is given. Must not know files, positions or tables.
 """
 
 from __future__ import annotations
@@ -12,7 +12,17 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from monitor.files import durations
 from monitor.watch import cron as cron_expressions
@@ -27,8 +37,22 @@ def _duration(value: object) -> object:
     return durations.parse(value)
 
 
+def _at_most_a_day(value: timedelta) -> timedelta:
+    if value > timedelta(days=1):
+        raise ValueError("must be at most 1d")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+
+
+def _expression(value: str) -> str:
+    cron_expressions.check(value)
+    return value
+
+
+Expression = Annotated[str, AfterValidator(_expression)]
 Flag = Annotated[bool, Strict()]
 Whole = Annotated[int, Strict()]
 Pointer = Annotated[str, StringConstraints(pattern=r"^(/[^/]*)+$")]
@@ -94,16 +118,20 @@ class RunOptions(Part):
         if self.credential_item_ids and not self.use_vault:
             raise ValueError("credential_item_ids needs use_vault: true")
         if self.use_vault and not self.credential_item_ids:
-            raise ValueError("use_vault needs credential_item_ids: without it every item of the vault would be handed to the page's agent")
+            raise ValueError(
+                "use_vault needs credential_item_ids: without it the agent would be handed every item of the vault"
+            )
         if self.profile_id and not self.use_profile:
             raise ValueError("profile_id needs use_profile: true")
-        if self.webhook_url and not self.webhook_url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
+        if self.webhook_url and not self.webhook_url.startswith(
+            ("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")
+        ):
             raise ValueError("webhook_url must be https")
         return self
 
 
 class Compare(Part):
-    """`compare`: what of two results is compared, and how. Keys and entries are JSON Pointers in which `*` is any item or key."""
+    """`compare`: what of two results is compared, and how; entries are JSON Pointers where `*` is any item or key."""
 
     ignore: tuple[Pointer, ...] = ()
     identity: dict[Pointer, tuple[Text, ...]] = Field(default_factory=dict)
@@ -127,7 +155,7 @@ On = Literal["baseline", "change", "failure", "recovery"]
 
 
 class Rule(Part):
-    """One entry of `notify`: the targets it tells (names of monitor.yaml, or apprise URLs) and what it tells them of."""
+    """One entry of `notify`: the targets it tells (names of monitor.yaml, or apprise URLs) and of what."""
 
     to: Annotated[tuple[Text, ...], Field(min_length=1)]
     on: Annotated[tuple[On, ...], Field(min_length=1)] = ("change", "failure", "recovery")
@@ -141,7 +169,7 @@ class Rule(Part):
 class Limits(Part):
     """`limits`: `timeout` of one run from the POST, queueing included."""
 
-    timeout: Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(seconds=1), le=timedelta(days=1))] = timedelta(minutes=10)
+    timeout: Annotated[Duration, AfterValidator(_at_most_a_day)] = timedelta(minutes=10)
 
     @property
     def retries(self) -> int:
@@ -161,7 +189,7 @@ class Watch(Part):
     url: str
     goal: Text
     output_schema: dict[str, Any]
-    cron: Annotated[tuple[str, ...], Field(min_length=1)]
+    cron: Annotated[tuple[Expression, ...], Field(min_length=1)]
     timezone: str = "UTC"
     enabled: Flag = True
     tags: tuple[Text, ...] = ()
@@ -185,13 +213,6 @@ class Watch(Part):
     @classmethod
     def _one_expression_or_several(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
-
-    @field_validator("cron")
-    @classmethod
-    def _expressions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for expression in value:
-            cron_expressions.check(expression)
-        return value
 
     @field_validator("timezone")
     @classmethod

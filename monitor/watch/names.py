@@ -16,7 +16,9 @@ def checked(name: str) -> str:
         raise ValueError("a name has at most 100 characters")
     if text.startswith((".", "-")):
         raise ValueError('a name does not begin with "." or "-"')
-    bad = sorted({c for c in text if c in _FORBIDDEN or unicodedata.category(c)[0] == "C" or (c.isspace() and c != " ")})
+    bad = sorted(
+        {c for c in text if c in _FORBIDDEN or unicodedata.category(c)[0] == "C" or (c.isspace() and c != " ")}
+    )
     if bad:
         raise ValueError(f"a name cannot hold {', '.join(map(repr, bad))}")
     return text

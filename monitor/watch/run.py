@@ -1,4 +1,4 @@
-"""A run: one attempt to do what a watch asks, opened for one due instant. Plain values; knows nothing of how it is done."""
+"""A run: one attempt to do what a watch asks, opened for one due instant. Knows nothing of how it is done."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Trigger(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One attempt for one occurrence: (watch, due_at, attempt) is unique. `id` is a ULID and also the reference in the goal."""
+    """One attempt for one occurrence: (watch, due_at, attempt) is unique. `id` (a ULID) is the goal's reference."""
 
     id: str
     watch: str

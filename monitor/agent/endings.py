@@ -1,0 +1,79 @@
+"""The records of a run and its ends, as outcomes. Pure; must not know how the tracker came to know them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from monitor.agent import faults
+from monitor.agent.events import RunSnapshot
+from monitor.agent.outcome import Cancelled, Code, Completed, Failed, Fault, NotStarted, Outcome, TimedOut
+
+
+def lacks_result(run: RunSnapshot | None) -> bool:
+    """Return whether a record says COMPLETED and has no result."""
+    return run is not None and run.status == "COMPLETED" and run.result is None
+
+
+def merged(held: RunSnapshot | None, run: RunSnapshot) -> RunSnapshot:
+    """Return the record that counts: GET's, but with the result that only COMPLETE had (agent-api.md 6.5)."""
+    if held is None or held.status != run.status or not lacks_result(run) or lacks_result(held):
+        return run
+    return replace(run, result=held.result, raw=held.raw)
+
+
+def is_about(run: RunSnapshot, run_id: str | None, goal: str) -> bool:
+    """Return whether a polled record is about our run (B7); an API may cut the goal that it echoes, not change it."""
+    if run.run_id is not None and run.run_id != run_id:
+        return False
+    return " ".join(goal.split()).startswith(" ".join((run.goal or "").split()))
+
+
+def carriers(runs: tuple[RunSnapshot, ...], goal: str, only: str | None) -> list[str]:
+    """Return the ids of the runs with exactly this goal, oldest first (A2); `only` that one, if it is given."""
+    ours = [run for run in runs if run.goal == goal and run.run_id is not None and only in {None, run.run_id}]
+    ours.sort(key=lambda run: (run.created_at is None, run.created_at, run.run_id))
+    return list(dict.fromkeys(str(run.run_id) for run in ours))
+
+
+def of_record(run: RunSnapshot, run_id: str | None, *, too_long: Fault | None) -> Outcome:
+    """Return the outcome of a terminal record; `too_long` is the fault if we had asked the run to stop."""
+    shared: dict[str, Any] = {
+        "run_id": run_id or run.run_id,
+        "raw": run.raw,
+        "steps": run.steps,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+    }
+    if run.status == "COMPLETED":
+        return Completed(result=run.result, **shared)
+    fault = faults.from_run(run.error, run.status or "FAILED")
+    if run.status == "FAILED":
+        return Failed(fault=fault, **shared)
+    if too_long is not None:
+        return TimedOut(fault=too_long, **shared)
+    return Cancelled(fault=fault, **shared)
+
+
+def too_long(timeout: float, what_became: str) -> Fault:
+    """Return the fault of a run that passed its deadline."""
+    message = f"the run took longer than limits.timeout ({timeout:g} s); {what_became}"
+    return Fault(Code.TIMEOUT, message, hint="raise limits.timeout, or make the goal smaller")
+
+
+def absent(cause: Fault | None) -> NotStarted:
+    """Return the outcome of a run that was looked for and proved not to exist."""
+    cause = cause or Fault(Code.NETWORK, "the process ended before the API had answered")
+    return NotStarted(fault=replace(cause, message=f"no run was created: {cause.message}"))
+
+
+def gone(run_id: str | None, cause: Fault) -> Failed:
+    """Return the outcome of a run that was accepted and that the API does not know any more (row 86)."""
+    return Failed(run_id=run_id, fault=replace(cause, message=f"the run is lost: {cause.message}"))
+
+
+def unknown(run_id: str | None, cause: Fault) -> Failed:
+    """Return the outcome of a run whose end could not be established within its budget."""
+    message = f"how the run ended could not be established: {cause.message}"
+    fault = replace(cause, code=Code.UNKNOWN_OUTCOME, message=message, retryable=False, retry_after=None)
+    return Failed(run_id=run_id, fault=fault)

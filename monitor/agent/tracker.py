@@ -1,0 +1,306 @@
+"""From the start of a run to its one Outcome: a state machine without I/O.
+
+    STARTING ─refused, not sent──────────────────────────> ENDED
+        │  └─lost before a run_id─> LOCATING ─found──> POLLING ─terminal─> ENDED
+        │                              └─proved absent ─> ENDED NotStarted
+        └─run_id─> STREAMING ─COMPLETE, lost, silent, garbled─> POLLING
+    POLLING, deadline ─> CANCELLING ─> ENDED TimedOut, or the outcome the run had reached
+    resume after a crash: POLLING (run_id stored) or LOCATING (none stored)
+
+It takes what happened and the time (seconds since the run was opened) and gives the next command. What is not in
+`TABLE` changes nothing. Invariants (tests/agent/test_tracker.py): at most one Start; exactly one end, and it stays; by
+`timeout + GRACE` as long as the API answers, by `budget + GRACE` in any case; the same remote history gives the same
+outcome wherever the stream was cut. Must not know sockets, clocks, watches or stores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any
+
+from monitor.agent import endings, events, faults, pace
+from monitor.agent import happenings as h
+from monitor.agent.events import Complete, RunSnapshot
+from monitor.agent.outcome import Code, Failed, Fault, NotStarted, TimedOut
+from monitor.agent.pace import Terms
+
+
+class State(StrEnum):
+    """Where a run is."""
+
+    STARTING = "starting"
+    STREAMING = "streaming"
+    LOCATING = "locating"
+    POLLING = "polling"
+    CANCELLING = "cancelling"
+    ENDED = "ended"
+
+
+_STREAM: dict[type, str] = {
+    h.Opened: "_event",
+    h.Heard: "_event",
+    events.Started: "_event",
+    events.StreamingUrl: "_event",
+    events.Progress: "_event",
+    events.Heartbeat: "_event",
+    events.Unknown: "_event",
+    events.Garbled: "_event",
+    events.Complete: "_event",
+    h.Lost: "_lost",
+    h.Expired: "_lost",
+}
+TABLE: dict[State, dict[type, str]] = {
+    State.STARTING: {**_STREAM, h.Answered: "_answered", h.Refused: "_declined", h.NotSent: "_declined"},
+    State.STREAMING: _STREAM,
+    State.LOCATING: {h.Located: "_located", h.LocateFailed: "_locate_failed"},
+    State.POLLING: {h.Dismissed: "_dismissed", h.Polled: "_polled", h.PollFailed: "_poll_failed"},
+    State.CANCELLING: {
+        h.CancelAnswered: "_cancel_answered",
+        h.CancelFailed: "_cancel_failed",
+        h.Polled: "_polled",
+        h.PollFailed: "_poll_failed",
+    },
+    State.ENDED: {},
+}
+
+
+class Tracker:
+    """One run's way to its end. Call `start` or `resume` once, then `on` with whatever came of the last command."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.state = State.STARTING
+        self.run_id: str | None = None
+        self.streaming_url: str | None = None
+        self._terms = terms
+        self._began = self._accepted = 0.0  # when we took over; when the run id was known
+        self._cause: Fault | None = None  # why the answer or the stream was lost
+        self._record: RunSnapshot | None = None  # a terminal record in hand that one more GET may complete
+        self._searches: tuple[float, ...] = pace.SEARCHES
+        self._lost_at = 0.0
+        self._failures = self._damaged = 0  # in a row
+        self._missing_since: float | None = None
+        self._gone = False  # the run was known and is not any more
+        self._stop_at = 0.0  # until when a cancel may take to show
+        self._cancel_said: str | None = None  # the status that the cancel answered
+        self._reached = False  # the API answered since the run was asked to stop
+        self._last: h.Command | None = None
+
+    def start(self, now: float = 0.0) -> h.Command:
+        """Return the command that sends the POST."""
+        return self._give(h.Start(now + self._terms.first_byte))
+
+    def resume(self, run_id: str | None, now: float) -> h.Command:
+        """Return the first command of a run that an earlier process opened; never a Start."""
+        self._began = self._lost_at = now
+        if run_id is None:
+            self.state = State.LOCATING
+            self._searches = (0.0, *pace.SEARCHES[1:])
+            return self._give(h.Locate(now))
+        self.run_id = run_id
+        self.state = State.POLLING
+        return self._give(h.Poll(now, run_id))
+
+    def on(self, what: h.Happening, now: float) -> h.Command:
+        """Return what to do after `what` happened at `now`; what does not belong to the state changes nothing."""
+        name = TABLE[self.state].get(type(what))
+        if name is None:
+            assert self._last is not None, "start or resume comes first"
+            return self._last
+        step: Callable[[Any, float], h.Command] = getattr(self, name)
+        return self._give(step(what, now))
+
+    def _give(self, command: h.Command) -> h.Command:
+        if isinstance(command, h.End):
+            self.state = State.ENDED
+        self._last = command
+        return command
+
+    # --- the POST and its stream
+
+    def _declined(self, what: h.Refused | h.NotSent, _now: float) -> h.Command:
+        kind = Failed if isinstance(what, h.Refused) else NotStarted
+        return h.End(kind(fault=what.fault))
+
+    def _answered(self, what: h.Answered, now: float) -> h.Command:
+        run = what.run
+        if run.run_id is not None:
+            self._adopt(run.run_id, State.POLLING, now)
+            self.streaming_url = run.streaming_url
+        if run.terminal:
+            self._record = run
+            whole = run.steps is not None and not endings.lacks_result(run)
+            return self._end_of(run) if whole or run.run_id is None else self._poll(now)
+        if run.run_id is not None:
+            return self._next_poll(now)
+        if run.error is not None:
+            return h.End(Failed(raw=run.raw, fault=faults.from_run(run.error)))
+        return self._lost(h.Lost(Fault(Code.PROTOCOL, "the API answered without a run_id")), now)
+
+    def _event(self, what: Any, now: float) -> h.Command:
+        """Read on, unless the event ends the stream; whatever carries the run id first makes the run known."""
+        known = getattr(what, "run_id", None)
+        if known and self.run_id is None:
+            self._adopt(known, State.STREAMING, now)
+        if isinstance(what, events.StreamingUrl):
+            self.streaming_url = what.url
+        if isinstance(what, Complete):
+            return self._complete(what, now)
+        if isinstance(what, events.Garbled) and what.final:
+            return self._lost(h.Lost(Fault(Code.PROTOCOL, f"the COMPLETE event cannot be read: {what.reason}")), now)
+        limit = self._terms.read_limit(known=self.run_id is not None)
+        return self._lost(h.Expired(), now) if now >= limit else h.Read(min(now + pace.SILENCE, limit))
+
+    def _complete(self, what: Complete, now: float) -> h.Command:
+        """Keep the record of COMPLETE, if it is one, and leave the stream: GET has the steps and the last word."""
+        if what.status is not None and (what.run_id is None or what.run_id == self.run_id):
+            record = events.snapshot(what.raw)
+            self._record = replace(record, run_id=self.run_id, finished_at=what.at, error=what.error)
+        return self._lost(h.Lost(Fault(Code.PROTOCOL, "the stream ended without naming its run")), now)
+
+    def _lost(self, what: h.Lost | h.Expired, now: float) -> h.Command:
+        """Leave the stream: poll the run if it is known, else look for it. Nothing here can start another."""
+        silence = Fault(Code.NETWORK, "the API took the request and did not answer in time")
+        self._cause = what.fault if isinstance(what, h.Lost) else silence
+        if self.run_id is not None:
+            self.state = State.POLLING
+            return self._poll(now)
+        self.state = State.LOCATING
+        self._lost_at = now
+        return h.Locate(now + self._searches[0])
+
+    def _adopt(self, run_id: str, state: State, now: float) -> None:
+        self.run_id, self.state, self._accepted = run_id, state, now
+        self._failures = self._damaged = 0
+        self._missing_since = None
+
+    # --- looking for a run whose id is not known
+
+    def _located(self, what: h.Located, now: float) -> h.Command:
+        """Adopt the oldest run whose whole goal is ours; after the last search without one, none exists (A2)."""
+        assert isinstance(self._last, h.Locate)
+        asked = self._last.at
+        ids = endings.carriers(what.runs, self._terms.goal, self.run_id if self._gone else None)
+        self._failures = 0
+        if ids:
+            self._adopt(ids[0], State.POLLING, now)
+            return h.Dismiss(tuple(ids[1:])) if ids[1:] else self._poll(now)
+        self._searches = tuple(offset for offset in self._searches if self._lost_at + offset > asked)
+        if self._searches:
+            return h.Locate(self._lost_at + self._searches[0])
+        if self._record is not None:
+            return self._end_of(self._record)
+        if self._gone and self._cause is not None:
+            return h.End(endings.gone(self.run_id, self._cause))
+        return h.End(endings.absent(self._cause))
+
+    def _locate_failed(self, what: h.LocateFailed, now: float) -> h.Command:
+        if now >= self._budget():
+            return h.End(endings.unknown(self.run_id, what.fault))
+        return h.Locate(self._after_failure(what.fault, now))
+
+    # --- polling a run that is known
+
+    def _dismissed(self, _what: h.Dismissed, now: float) -> h.Command:
+        return self._poll(now)
+
+    def _polled(self, what: h.Polled, now: float) -> h.Command:
+        """End with a terminal record; GET wins over COMPLETE; a COMPLETED without a result is asked for once more."""
+        if not endings.is_about(what.run, self.run_id, self._terms.goal):
+            return self._poll_failed(h.PollFailed(Fault(Code.PROTOCOL, "the API answered about another run")), now)
+        self._failures = self._damaged = 0
+        self._missing_since = None
+        self._reached = True
+        held = self._record
+        if what.run.terminal:
+            self._record = endings.merged(held, what.run)
+            again = held is None and endings.lacks_result(self._record)
+            return self._poll(now + 2) if again else self._end_of(self._record)
+        if held is not None and not endings.lacks_result(held):
+            return self._end_of(held)
+        return self._stopping(now, None) if self.state is State.CANCELLING else self._next_poll(now)
+
+    def _poll_failed(self, what: h.PollFailed, now: float) -> h.Command:
+        if self._record is not None and not endings.lacks_result(self._record):
+            return self._end_of(self._record)  # only the steps are missing: one try
+        self._damaged = self._damaged + 1 if what.damaged is not None else 0
+        if self._damaged >= pace.DAMAGED:
+            return h.End(Failed(run_id=self.run_id, raw=what.damaged, fault=what.fault))
+        if what.missing:
+            self._missing_since = now if self._missing_since is None else self._missing_since
+            if now - self._missing_since >= pace.MISSING:
+                return self._lost_again(what.fault, now)
+        if self.state is State.CANCELLING:
+            return self._stopping(now, what.fault)
+        if now >= self._terms.timeout:
+            return self._cancelling(now)
+        return self._poll(min(self._after_failure(what.fault, now), self._terms.timeout))
+
+    def _lost_again(self, fault: Fault, now: float) -> h.Command:
+        """Look once by reference for a run that GET does not know (row 86); not listed either, it is lost."""
+        if self._gone or self.state is State.CANCELLING:
+            return h.End(endings.gone(self.run_id, fault))
+        self._gone, self._cause, self._searches, self._lost_at = True, fault, (0.0,), now
+        self.state = State.LOCATING
+        return h.Locate(now)
+
+    def _next_poll(self, now: float) -> h.Command:
+        if now < self._terms.timeout:
+            return self._poll(self._terms.next_poll(now, now - self._accepted))
+        return self._end_of(self._record) if self._record is not None else self._cancelling(now)
+
+    def _poll(self, at: float) -> h.Command:
+        assert self.run_id is not None
+        return h.Poll(at, self.run_id)
+
+    # --- stopping it at the deadline
+
+    def _cancelling(self, now: float) -> h.Command:
+        if self._terms.transport == "sync":
+            return self._timed_out("it goes on at the API: a synchronous run cannot be cancelled")
+        self.state, self._stop_at, self._failures, self._reached = State.CANCELLING, now + pace.CANCELLING, 0, False
+        return self._cancel(now)
+
+    def _cancel(self, at: float) -> h.Command:
+        assert self.run_id is not None
+        return h.Cancel(at, self.run_id)
+
+    def _cancel_answered(self, what: h.CancelAnswered, now: float) -> h.Command:
+        self._reached, self._failures, self._cancel_said = True, 0, what.answer.status
+        return self._poll(now)
+
+    def _cancel_failed(self, what: h.CancelFailed, now: float) -> h.Command:
+        return self._poll(self._after_failure(what.fault, now))
+
+    def _stopping(self, now: float, fault: Fault | None) -> h.Command:
+        """After a poll that showed no end: end, or wait for the cancel to show. An unreachable API has the budget."""
+        if self._cancel_said == "CANCELLED":
+            return self._timed_out("it was cancelled")
+        waited = now >= self._stop_at and self._reached
+        if waited and (fault is None or self._cancel_said is None):
+            return (
+                self._end_of(self._record) if self._record is not None else self._timed_out("no cancel was confirmed")
+            )
+        if fault is not None and now >= self._budget():
+            return h.End(endings.unknown(self.run_id, fault))
+        at = now + 5.0 if fault is None else self._after_failure(fault, now)
+        return self._poll(at) if self._cancel_said is not None else self._cancel(at)
+
+    # --- ends and times
+
+    def _end_of(self, run: RunSnapshot) -> h.Command:
+        stopped = self.state is State.CANCELLING
+        fault = endings.too_long(self._terms.timeout, "it was cancelled") if stopped else None
+        return h.End(endings.of_record(run, self.run_id, too_long=fault))
+
+    def _timed_out(self, what_became: str) -> h.Command:
+        return h.End(TimedOut(run_id=self.run_id, fault=endings.too_long(self._terms.timeout, what_became)))
+
+    def _budget(self) -> float:
+        return max(self._terms.budget, self._began + pace.GRACE)
+
+    def _after_failure(self, fault: Fault, now: float) -> float:
+        self._failures += 1
+        at = now + self._terms.backoff(self._failures, fault.retry_after, now)
+        return min(at, max(self._budget(), now + 1.0))

@@ -1,0 +1,122 @@
+"""Sending one message to one target: it was taken, or a DeliveryError says why not and whether repeating can help.
+
+Blocking: the outbox calls it on a thread of its own. Owns what counts as success (reliability.md C6) and what a refusal
+means (rows 110-119); must not know the store. No text that leaves here holds a URL or a part of one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from monitor.alert import answers, discretion, plain, services
+from monitor.errors import DeliveryError
+from monitor.store.records import Delivery
+
+AGAIN = 600.0  # seconds until the one further try after a refusal that names us (reliability.md row 114)
+_SHORT = 600  # characters of the body that is sent when the long one was refused for its content (C5)
+_CONTENT = frozenset({400, 413, 422})
+_REFUSED = frozenset({401, 403, 404, 405, 410})
+_SUBJECTS = {
+    "failure": "failure",
+    "recovery": "success",
+}
+
+
+def send(url: str, delivery: Delivery) -> None:
+    """Send one message; returns when the service said that it took it, raises DeliveryError otherwise.
+
+    A message refused for its content is sent once more in a short form (reliability.md C5).
+    """
+    body = _marked(delivery)
+    try:
+        _send(url, delivery, body)
+    except _ContentError as refusal:
+        short = _shortened(body)
+        if short == body:
+            raise refusal.final() from None
+        try:
+            _send(url, delivery, short)
+        except _ContentError as again:
+            raise again.final() from None
+
+
+class UnansweredError(DeliveryError):
+    """The message had left and no answer came: the target may have taken it, so a repeat is marked (row 115)."""
+
+
+class _ContentError(DeliveryError):
+    """The service read the message and refused it: another form of it may pass."""
+
+    def final(self) -> DeliveryError:
+        return DeliveryError(self.message, permanent=True, retry_after=AGAIN)
+
+
+def _send(url: str, delivery: Delivery, body: str) -> None:
+    try:
+        service = services.open_service(url)
+    except services.ServiceError as error:
+        raise DeliveryError(str(error), permanent=True) from None
+    with answers.observed() as answer, discretion.hiding(url):
+        try:
+            result = service.notify(
+                body=body, title=delivery.title, notify_type=_SUBJECTS.get(delivery.kind, "info"), body_format="text"
+            )
+        except Exception as error:  # noqa: BLE001 - any fault of a plugin is a failed delivery; its text may hold the URL
+            raise DeliveryError(f"{_named(url)}: the service failed ({type(error).__name__})") from None
+    if not taken(result):
+        raise _refusal(url, answer, result)
+
+
+def taken(result: Any) -> bool:
+    """Return True only when exactly one service was asked and its last attempt succeeded (reliability.md C6).
+
+    A service whose URL says `optional=yes` counts as a success in apprise even when it failed; not here.
+    """
+    from apprise.result import AppriseResult, AppriseResultStatus
+
+    if not isinstance(result, AppriseResult) or result.status is not AppriseResultStatus.SUCCESS:
+        return False
+    return len(result.results) == 1 and all(
+        one.attempts and one.attempts[-1].status is AppriseResultStatus.SUCCESS for one in result.results
+    )
+
+
+def _refusal(url: str, answer: answers.Answer, result: Any) -> DeliveryError:
+    """Return what a failed send means: a refusal that stays, or a fault that may pass."""
+    name, status = _named(url), answer.status
+    if status is None:
+        reason = answer.failure or _last_words(result) or "the service did not take the message"
+        return (UnansweredError if answer.uncertain else DeliveryError)(f"{name}: {reason}")
+    if 300 <= status < 400:
+        return DeliveryError(f"{name}: answered {status}, a redirect, which is not followed")
+    if status in _CONTENT:
+        return _ContentError(f"{name}: answered {status}, the message was refused")
+    if status in _REFUSED:
+        return DeliveryError(f"{name}: answered {status}, the target refuses us", permanent=True, retry_after=AGAIN)
+    return DeliveryError(f"{name}: answered {status}", retry_after=answer.retry_after)
+
+
+def _named(url: str) -> str:
+    return services.scheme(url) or "target"
+
+
+def _marked(delivery: Delivery) -> str:
+    """Return the body, marked where an earlier copy may have arrived (reliability.md C2)."""
+    body = delivery.body.strip() or delivery.title.strip() or f"event {delivery.event}"
+    return f"{body}\n(possible repeat: an earlier copy may have arrived)" if delivery.repeat else body
+
+
+def _shortened(body: str) -> str:
+    """Return the beginning of the body and its last lines, which name the event."""
+    if len(body) <= _SHORT:
+        return body
+    head, _, tail = body.rpartition("\n\n")
+    tail = tail[-_SHORT // 2 :]
+    return f"{plain.shortened(head, _SHORT - len(tail) - 2)}\n\n{tail}"
+
+
+def _last_words(result: Any) -> str:
+    """Return what apprise logged last while sending, masked by `discretion`, or an empty text."""
+    logs = getattr(result, "logs", None)
+    entries = [entry.message for entry in logs()] if logs else []
+    return plain.shortened(plain.line(str(entries[-1])), 200) if entries else ""

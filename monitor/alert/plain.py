@@ -1,0 +1,59 @@
+"""Text from outside made plain: what may stand in a message as it is, and nothing else.
+
+Scraped text is data (reliability.md F5, part 3 rows 31-34): it cannot break a line, reverse the reading order, hide,
+call a person or become a link with a foreign label. Owns characters and lengths; must not know what a message is.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+ELLIPSIS = "…"
+BREAK = "\u200b"  # zero-width space: put into a mention so that no service takes it for one
+
+_MAX_READ = 20_000  # characters of one text that are looked at; nothing longer is ever shown
+_MAX_MARKS = 3  # combining marks on one character; more are stacked to smear over other lines
+_GONE = frozenset({"Cc", "Cf", "Cs"})  # controls, invisible and reordering characters, halves of surrogate pairs
+_MENTION = re.compile(r"(?<![\w@])@(?=\w)")
+_BRACKETED = re.compile(r"<(?=\S)")
+_LINK = re.compile(r"\](?=[(\[])")
+
+
+def line(text: str) -> str:
+    """Return the text as one line without characters that cannot be seen; runs of blanks become one."""
+    return " ".join(_visible(text, keep="").split())
+
+
+def lines(text: str) -> str:
+    """Return the text with its line breaks kept as `\\n`, at most one empty line in a row."""
+    rows = [" ".join(row.split()) for row in _visible(text, keep="\n").split("\n")]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(rows)).strip("\n")
+
+
+def defused(text: str) -> str:
+    """Return the text with mentions (`@everyone`, `<!channel>`, `<@id>`) and Markdown links broken by `BREAK`."""
+    text = _MENTION.sub("@" + BREAK, text)
+    text = _BRACKETED.sub("<" + BREAK, text)
+    return _LINK.sub("]" + BREAK, text)
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return the text in at most `limit` characters, its end replaced by `…` where it is longer."""
+    return text if len(text) <= limit else text[: max(0, limit - 1)].rstrip() + ELLIPSIS
+
+
+def _visible(text: str, *, keep: str) -> str:
+    """Return the text without invisible characters; every kind of line break becomes `\\n` or a blank."""
+    kept: list[str] = []
+    marks = 0
+    for char in text[:_MAX_READ].replace("\r\n", "\n"):
+        category = unicodedata.category(char)
+        marks = marks + 1 if category in {"Mn", "Me"} else 0
+        if char in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029":
+            kept.append("\n" if keep else " ")
+        elif char == "\t" or category == "Zs":
+            kept.append(" ")
+        elif category not in _GONE and marks <= _MAX_MARKS:
+            kept.append(char)
+    return "".join(kept)

@@ -1,0 +1,96 @@
+"""Targets: what an entry of `notify: to:` names, the key under which the outbox keeps it, and the URL behind it.
+
+A URL is a bearer secret: outbox, records and error texts hold keys, never URLs (reliability.md F1); references to
+secrets are resolved when a message is sent, not before (F3). Must not know how a message is sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from monitor.alert import services
+from monitor.errors import DeliveryError, SecretError
+from monitor.files import secrets
+from monitor.files.problems import did_you_mean
+from monitor.watch.findings import Finding
+from monitor.watch.model import Watch
+
+_NAME = re.compile(r"\w[\w .-]{0,63}\Z")
+_REFERENCE = re.compile(r"\$\{(env|file):[^{}]*\}\Z")
+
+
+def key(entry: str) -> str:
+    """Return what the outbox calls an entry: a name or a whole secret reference as it is, a URL as `scheme#digest`."""
+    text = entry.strip()
+    if _NAME.match(text) or _REFERENCE.match(text):
+        return text
+    return f"{services.scheme(text) or 'url'}#{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+
+
+class Targets:
+    """The targets that the present definitions name; a key that they no longer name is gone."""
+
+    def __init__(self, named: Mapping[str, str], entries: Iterable[str], resolve: Callable[[str], str]) -> None:
+        self._resolve = resolve
+        self._sources = {key(entry): entry for entry in entries if entry not in named}
+        self._sources |= {key(name): source for name, source in named.items()}
+
+    def __contains__(self, target: str) -> bool:
+        return target in self._sources
+
+    def url(self, target: str) -> str:
+        """Return the URL of a key, its secret reference resolved now.
+
+        Raises DeliveryError (permanent) when no definition names the target any more, SecretError when its reference
+        cannot be resolved.
+        """
+        try:
+            source = self._sources[target]
+        except KeyError:
+            raise DeliveryError("target removed", permanent=True) from None
+        return self._resolve(source).strip()
+
+
+def check(watch: Watch, named: Mapping[str, str], environ: Mapping[str, str], folder: Path) -> Iterable[Finding]:
+    """Yield a finding for every entry of the watch's rules that no message could be sent to (rows 59, 118).
+
+    `folder` is where relative `${file:}` references begin. apprise loads only when there is something to check.
+    """
+    for rule, told in enumerate(watch.notify):
+        for position, entry in enumerate(told.to):
+            problem = _problem(entry.strip(), named, environ, folder)
+            if problem is not None:
+                yield Finding(("notify", rule, "to", position), *problem)
+
+
+def _problem(
+    entry: str, named: Mapping[str, str], environ: Mapping[str, str], folder: Path
+) -> tuple[str, str | None] | None:
+    """Return message and hint of what is wrong with one entry, or None."""
+    source = named.get(entry)
+    if source is None and not _REFERENCE.match(entry) and services.scheme(entry) is None:
+        if _NAME.match(entry):
+            hint = did_you_mean(entry, named) or "name it under targets: in monitor.yaml"
+            return f'no target is named "{entry}"', hint
+        return "neither a target of monitor.yaml nor an apprise URL", "a URL begins like mailto:// or ntfys://"
+    where = f'target "{entry}": ' if source is not None else ""
+    try:
+        url = secrets.resolve(source if source is not None else entry, environ, folder).reveal()
+    except SecretError as error:
+        return where + error.message, error.hint
+    complaint = _complaint(url)
+    return (where + complaint[0], complaint[1]) if complaint else None
+
+
+@lru_cache(maxsize=1_024)
+def _complaint(url: str) -> tuple[str, str | None] | None:
+    """Return why apprise cannot send to a URL, or None; many watches name the same one."""
+    try:
+        services.open_service(url)
+    except services.ServiceError as error:
+        return error.message, error.hint
+    return None

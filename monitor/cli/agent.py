@@ -1,0 +1,60 @@
+"""`monitor agent`: the embedded agent alone, as a server of the TinyFish API."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli import options, output
+from monitor.errors import UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command("agent")(agent)
+
+
+def agent(
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="HOST:PORT", help="Where to serve the API.")
+    ] = "127.0.0.1:8700",
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="Pages on private addresses may be fetched.")
+    ] = False,
+    strict_schema: Annotated[
+        bool, typer.Option("--strict-schema", help="Refuse schema keywords that TinyFish refuses.")
+    ] = False,
+    workspace: options.WorkspaceOption = None,
+) -> int:
+    """Serve the TinyFish API on this machine: pages are fetched and read here, without an account."""
+    settings = options.settings_of(workspace)
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65_535:
+        raise UsageError(f"--listen {listen}: not HOST:PORT", hint="for example 127.0.0.1:8700")
+    key = settings.api_key.reveal() if settings.api_key else None
+    private = allow_private or settings.allow_private
+    asyncio.run(
+        _serve(
+            settings.database.parent, host.strip("[]"), int(port), allow_private=private, strict=strict_schema, key=key
+        )
+    )
+    return 0
+
+
+async def _serve(state: Path, host: str, port: int, *, allow_private: bool, strict: bool, key: str | None) -> None:
+    from monitor.embedded.server import EmbeddedAgent
+    from monitor.engine.daemon import stop_signals
+
+    stop = asyncio.Event()
+    ledger = state / "agent.db"
+    with stop_signals(stop):
+        async with EmbeddedAgent(
+            ledger=ledger, host=host, port=port, allow_private=allow_private, strict_schema=strict, key=key
+        ) as served:
+            output.note(f"agent: {served.base_url} (its runs are kept in {ledger})")
+            output.note(f"use it: MONITOR_AGENT=embedded TINYFISH_BASE_URL={served.base_url} monitor run NAME")
+            output.note(f"demo pages: {served.base_url}/demo/")
+            await stop.wait()

@@ -1,0 +1,173 @@
+"""`monitor daemon`: compose the services of the daemon and run them until a signal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Self
+
+import typer
+
+from monitor.cli import options, output
+from monitor.errors import DefinitionError, UsageError
+
+if TYPE_CHECKING:
+    from monitor.cli.process import Process
+    from monitor.clock import WallClock
+    from monitor.engine.daemon import Daemon
+    from monitor.engine.pulse import StorePulse
+    from monitor.settings import Settings
+    from monitor.store.records import Record
+    from monitor.watch.load import Loaded
+
+DRAIN_AT_STOP = 3.0  # seconds for messages at shutdown; the rest waits in the outbox
+DRAIN_AT_END = 10.0  # seconds for messages of `--once`
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command("daemon")(daemon)
+
+
+def daemon(
+    once: Annotated[bool, typer.Option("--once", help="Run what is due and end.")] = False,
+    agent: options.AgentOption = None,
+    http: Annotated[
+        str | None,
+        typer.Option("--http", metavar="HOST:PORT", help="Where health is served; empty is off (MONITOR_HTTP)."),
+    ] = None,
+    clock_speed: Annotated[float, typer.Option("--clock-speed", hidden=True, min=0.1, max=1000)] = 1.0,
+    workspace: options.WorkspaceOption = None,
+    json: options.JsonOption = False,
+) -> int:
+    """Schedule, run, judge and tell, until a signal."""
+    from monitor.cli import logs, process
+    from monitor.cli import workspace as rooms
+    from monitor.clock import WallClock
+
+    settings = options.settings_of(workspace, agent=agent, http=http)
+    process.require_key(settings)
+    logs.configure(settings.log)
+    loaded = rooms.load(settings)
+    _tell_problems(loaded)
+    clock = WallClock(clock_speed)
+    if once:
+        records = asyncio.run(_once(settings, loaded, clock))
+        if options.wants_json(json):
+            output.data([record.as_json() for record in records])
+        return 3 if any(record.verdict in {"FAILED", "INVALID"} for record in records) else 0
+    asyncio.run(_serve(settings, loaded, clock))
+    return 0
+
+
+def _tell_problems(loaded: Loaded) -> None:
+    for problem in loaded.problems:
+        output.note(str(problem))
+    if not loaded.watches:
+        if loaded.problems:
+            raise DefinitionError(loaded.problems[:1])
+        raise UsageError("there is no watch to run: watches/ is empty", hint="monitor init writes two examples")
+    silent = [watch.name for watch in loaded.watches.values() if not watch.notify]
+    if silent:
+        output.note(
+            f"nobody is told about: {', '.join(silent)} (add notify: to the watch, or to defaults in monitor.yaml)"
+        )
+
+
+@asynccontextmanager
+async def _parts(
+    settings: Settings, loaded: Loaded, clock: WallClock, done: list[Record] | None
+) -> AsyncIterator[tuple[Daemon, Process]]:
+    """Open store, agent, client and dispatcher, and give the daemon that uses them."""
+    from monitor.cli.process import opened, state_folder
+    from monitor.engine.daemon import Daemon
+    from monitor.engine.dispatch import Dispatcher
+    from monitor.engine.execute import execute, resume
+    from monitor.store.owners import DaemonLock
+
+    async with AsyncExitStack() as stack:
+        stack.enter_context(DaemonLock(state_folder(settings)))
+        process = await stack.enter_async_context(opened(settings, lambda: loaded.watches, clock))
+        dispatcher = Dispatcher(
+            lambda watch, run: execute(watch, run, process.desk),
+            lambda watch, left: resume(watch, left, process.desk),
+            settings.concurrency,
+            lambda record: _ended(record, done),
+        )
+        await stack.enter_async_context(dispatcher)
+        yield Daemon(loaded.watches, process.desk, dispatcher, clock), process
+
+
+def _ended(record: Record, done: list[Record] | None) -> None:
+    import structlog
+
+    log = structlog.get_logger("daemon")
+    log.info(record.verdict, watch=record.watch, run=record.id, reason=output.plain(record.reason))
+    if done is not None:
+        done.append(record)
+
+
+async def _once(settings: Settings, loaded: Loaded, clock: WallClock) -> list[Record]:
+    from monitor.engine.daemon import once
+
+    records: list[Record] = []
+    async with _parts(settings, loaded, clock, records) as (daemon_, process):
+        await once(daemon_)
+        left = await process.outbox.drain(DRAIN_AT_END)
+        if left:
+            output.note(f"{left} messages are not delivered yet; the next start goes on trying")
+    return records
+
+
+async def _serve(settings: Settings, loaded: Loaded, clock: WallClock) -> None:
+    from monitor.engine.daemon import serve, stop_signals
+    from monitor.engine.pulse import StorePulse
+
+    stop = asyncio.Event()
+    with stop_signals(stop):
+        async with _parts(settings, loaded, clock, None) as (daemon_, process):
+            sender = _Sender(process)
+            services: list[AbstractAsyncContextManager[object]] = [sender]
+            if settings.http:
+                services.append(_health(settings, daemon_, sender, StorePulse(process.desk)))
+            await serve(daemon_, services, stop)
+
+
+class _Sender:
+    """Runs the outbox beside everything else; at the end delivers what is due within a bound."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._task: asyncio.Task[None] | None = None
+
+    def alive(self) -> bool:
+        """True while the sending loop goes on."""
+        return self._task is not None and not self._task.done()
+
+    async def __aenter__(self) -> Self:
+        desk = self._process.desk
+        await desk.writer(desk.store.release, desk.owner.dead)
+        self._task = asyncio.create_task(self._process.outbox.run(), name="outbox")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._process.outbox.drain(DRAIN_AT_STOP)
+
+
+@asynccontextmanager
+async def _health(settings: Settings, daemon_: Daemon, sender: _Sender, pulse: StorePulse) -> AsyncIterator[None]:
+    """Serve `/healthz`: red when the schedule, the outbox or the store stalls."""
+    from monitor.web.health import Health, serve
+
+    def look() -> Health:
+        return Health(scheduler=not daemon_.schedule.stalled, outbox=sender.alive(), store=pulse.beats())
+
+    token = settings.http_token.reveal() if settings.http_token else None
+    assert settings.http is not None
+    async with pulse, serve(settings.http.host, settings.http.port, look, token=token) as address:
+        output.note(f"health: {address}/healthz")
+        yield

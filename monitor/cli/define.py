@@ -1,0 +1,130 @@
+"""`init`, `validate`, `schema`, `settings`: the user's files, without running anything."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from monitor.cli import options, output
+from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from monitor.settings import Settings
+    from monitor.watch.model import Watch
+
+STEPS = 3  # of one run, where no run was made yet (agent-api.md section 10: live runs took 2 to 3)
+USD_PER_STEP = 0.016  # agent-api.md section 11
+
+MONITOR_YAML = """\
+# Settings of this workspace. `monitor settings` prints each value and where it came from.
+agent: embedded                # runs are made on this machine, free; `tinyfish` uses TINYFISH_API_KEY
+
+# Who is told. Names are used in `notify:` of a watch; values are apprise URLs, secrets by reference.
+# targets:
+#   me: mailto://user:${env:MAIL_PASSWORD}@mail.example
+# defaults:                    # merged under every watch
+#   notify: [me]
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command("init")(init)
+    app.command("validate")(validate)
+    app.command("schema")(schema)
+    app.command("settings")(settings)
+
+
+def init(workspace: options.WorkspaceOption = None) -> int:
+    """Write a workspace: settings and two commented example watches that run at once, without an account."""
+    folder = options.workspace_of(workspace) or Path.cwd()
+    examples = resources.files("monitor.embedded") / "examples"
+    files = {folder / "monitor.yaml": MONITOR_YAML}
+    for name in ("espresso-machine.yaml", "grinders.yaml"):
+        files[folder / "watches" / name] = (examples / name).read_text(encoding="utf-8")
+    files[folder / "state" / ".gitignore"] = (
+        "# The embedded database lives here; nothing of it belongs in git.\n*\n!.gitignore\n"
+    )
+    taken = [path for path in files if path.exists() and path.name != ".gitignore"]
+    if taken:
+        raise UsageError(
+            f"{', '.join(map(str, taken))} would be overwritten", hint="nothing was written; use an empty folder"
+        )
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.write_text(text, encoding="utf-8")
+            output.note(f"wrote {path}")
+    output.note("next: monitor validate; monitor run espresso-machine; monitor daemon")
+    return 0
+
+
+def validate(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE...]", help="Only these files.", show_default=False)
+    ] = None,
+    agent: options.AgentOption = None,
+    workspace: options.WorkspaceOption = None,
+    json: options.JsonOption = False,
+) -> int:
+    """Every problem of every file; the next due times and the cost of each watch."""
+    from monitor.cli import workspace as rooms
+    from monitor.clock import WallClock
+
+    found = options.settings_of(workspace, agent=agent)
+    loaded = rooms.load(found, files)
+    problems = [problem for problem in loaded.problems if not problem.warning]
+    if options.wants_json(json):
+        output.data({"watches": len(loaded.watches), "problems": [problem.as_json() for problem in problems]})
+        return 2 if problems else 0
+    for problem in loaded.problems:
+        output.line(f"{'warning: ' if problem.warning else ''}{problem}")
+    now = WallClock().now()
+    for watch in loaded.watches.values():
+        _describe(watch, now, found)
+    many = f"{len(loaded.watches)} watch{'es' if len(loaded.watches) != 1 else ''}"
+    output.line(f"{many}, {len(problems)} problem{'s' if len(problems) != 1 else ''}")
+    return 2 if problems else 0
+
+
+def _describe(watch: Watch, now: datetime, found: Settings) -> None:
+    """Print a valid watch's next three due times, its runs and money a month, and whether nobody is told."""
+    from monitor.engine.schedule import next_due, runs_a_month
+
+    if not watch.enabled:
+        output.line(f"{watch.name}: disabled")
+        return
+    zone = ZoneInfo(watch.timezone)
+    coming = ", ".join(instant.astimezone(zone).strftime("%a %Y-%m-%d %H:%M %Z") for instant in next_due(watch, now, 3))
+    runs = runs_a_month(watch, now)
+    money = "free (embedded agent)"
+    if found.agent == "tinyfish":
+        money = f"about ${runs * STEPS * USD_PER_STEP:,.2f} (at {STEPS} steps a run, ${USD_PER_STEP} a step)"
+    output.line(f"{watch.name}: next {coming}")
+    output.line(f"  about {runs:,} runs a month, {money}")
+    if not watch.notify:
+        output.line("  nobody is told: add notify: to the watch, or to defaults in monitor.yaml")
+
+
+def schema() -> int:
+    """The JSON Schema of a watch file, for editors."""
+    from monitor.watch.json_schema import file_schema
+
+    output.data(file_schema())
+    return 0
+
+
+def settings(workspace: options.WorkspaceOption = None, json: options.JsonOption = False) -> int:
+    """Each setting, its value (secrets masked) and where it came from."""
+    rows = options.settings_of(workspace).shown()
+    if options.wants_json(json):
+        shown: dict[str, Any] = {name: {"value": value, "origin": origin} for name, value, origin in rows}
+        output.data(shown)
+        return 0
+    output.table(["setting", "value", "from"], [list(row) for row in rows])
+    return 0

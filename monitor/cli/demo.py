@@ -1,0 +1,282 @@
+"""`monitor demo`: the whole main job on this machine in under a minute, nothing faked.
+
+This process serves the demo shop and the embedded agent, shows the alerts, and keeps a daemon running as a process
+of its own: real HTTP, real server-sent events, real extraction, real SQLite, the same code as with TinyFish. Only the daemon's
+clock is driven faster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Self
+
+import typer
+
+from monitor.cli import output
+from monitor.errors import MonitorError
+
+if TYPE_CHECKING:
+    from monitor.cli.screen import Alert, Screen
+    from monitor.embedded.shop import Shop
+
+SPEED = 20.0  # one minute of the daemon is 3 s
+PATIENCE = 25.0  # seconds for the alerts of one scene
+WATCHES = ("espresso-machine", "grinders", "plans", "news")
+
+MONITOR_YAML = """\
+targets:
+  screen: {screen}
+defaults:
+  notify:
+    - to: screen
+      on: [baseline, change, failure, recovery]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What happens at the shop, and which watches must then be heard of."""
+
+    text: str
+    act: Callable[[Shop], None]
+    heard: tuple[str, ...]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command("demo")(demo)
+
+
+def demo(
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep", help="Stay up: the shop goes on changing until Ctrl-C; a killed daemon is started again."
+        ),
+    ] = False,
+) -> int:
+    """The whole main job on this machine in under a minute: demo shop, embedded agent, daemon, alerts."""
+    folder = Path(tempfile.mkdtemp(prefix="monitor-demo-"))
+    try:
+        return asyncio.run(_demo(folder, keep=keep))
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _demo(folder: Path, *, keep: bool) -> int:
+    from monitor.cli.screen import Screen
+    from monitor.embedded.server import EmbeddedAgent
+    from monitor.embedded.shop import Shop
+    from monitor.engine.daemon import stop_signals
+
+    shop = Shop()
+    stop = asyncio.Event()
+    begin = time.monotonic()
+    (folder / "state").mkdir()
+    with stop_signals(stop), Screen() as screen:
+        async with EmbeddedAgent(ledger=folder / "state" / "agent.db", shop=shop) as agent:
+            _say(f"shop: {agent.base_url}/demo/  agent: {agent.base_url}  (both in this process)")
+            _write_workspace(folder, screen.url)
+            _say(f"workspace: {folder} ({len(WATCHES)} watches, all due every minute)")
+            async with Supervisor(folder, agent.base_url) as supervisor:
+                _say(
+                    f"daemon: process {supervisor.pid}; its clock runs {SPEED:g} times faster (1 min = {60 / SPEED:g} s)"
+                )
+                played = asyncio.create_task(_play(shop, screen, keep=keep), name="scenes")
+                stopped = asyncio.create_task(stop.wait(), name="stop")
+                await asyncio.wait({played, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                stopped.cancel()
+                if not played.done():
+                    played.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await played
+                else:
+                    played.result()
+    _summary(folder, time.monotonic() - begin, keep=keep)
+    return 0
+
+
+def _say(text: str) -> None:
+    output.line(f"[demo] {text}")
+
+
+def _write_workspace(folder: Path, screen: str) -> None:
+    (folder / "monitor.yaml").write_text(MONITOR_YAML.format(screen=screen), encoding="utf-8")
+    (folder / "watches").mkdir()
+    examples = resources.files("monitor.embedded") / "examples"
+    for name in WATCHES:
+        text = (examples / f"{name}.yaml").read_text(encoding="utf-8")
+        every_minute = re.sub(r"(?m)^cron:.*$", 'cron: "* * * * *"', text)
+        (folder / "watches" / f"{name}.yaml").write_text(every_minute, encoding="utf-8")
+
+
+class Supervisor:
+    """Keeps a daemon running: a daemon that dies is started again, and resumes."""
+
+    def __init__(self, folder: Path, base_url: str) -> None:
+        self._log = folder / "daemon.log"
+        self._command = [
+            sys.executable,
+            "-m",
+            "monitor",
+            "--workspace",
+            str(folder),
+            "daemon",
+            "--clock-speed",
+            f"{SPEED:g}",
+            "--http",
+            "",
+        ]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MONITOR_", "TINYFISH_"))}
+        self._environment = kept | {"MONITOR_AGENT": "embedded", "TINYFISH_BASE_URL": base_url}
+        self._process: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The daemon's process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command, stdout=log, stderr=log, env=self._environment
+            )
+        return self._process
+
+    async def _watch(self) -> None:
+        while True:
+            assert self._process is not None
+            code = await self._process.wait()
+            _say(f"the daemon ended ({code}); starting it again: it resumes where it was")
+            await self._start()
+
+    async def __aenter__(self) -> Self:
+        await self._start()
+        self._task = asyncio.create_task(self._watch(), name="supervisor")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        assert self._process is not None
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        if self._process.returncode is None:
+            self._process.terminate()
+            try:
+                await asyncio.wait_for(self._process.wait(), 10)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+
+
+async def _play(shop: Shop, screen: Screen, *, keep: bool) -> None:
+    """Play the scenes, each once its alerts have arrived; with `keep`, go on changing the shop for ever."""
+    for scene in SCENES:
+        await _scene(scene, shop, screen)
+    if not keep:
+        return
+    _say("staying up: the shop goes on changing; Ctrl-C ends it, and kill -9 of the daemon is welcome")
+    for price in itertools.cycle((479.0, 429.0, 459.0, 499.0)):
+        await _scene(
+            Scene(f"the espresso machine now costs {price:g} euros", partial(_set_price, price), WATCHES[:1]),
+            shop,
+            screen,
+        )
+
+
+async def _scene(scene: Scene, shop: Shop, screen: Screen) -> None:
+    _say(scene.text)
+    scene.act(shop)
+    await _hear(screen, scene.heard)
+
+
+def _set_price(price: float, shop: Shop) -> None:
+    shop.set_price(price)
+
+
+def _change_offers(shop: Shop) -> None:
+    shop.set_offer("Kaffeewerk", price=169.5)
+    shop.set_offer("Crema Direct", in_stock=True)
+
+
+def _change_plans_and_news(shop: Shop) -> None:
+    shop.set_plan("Household", 27.0)
+    shop.publish("Free shipping until Sunday", "2026-11-21", "No code.")
+
+
+def _sell_out(shop: Shop) -> None:
+    shop.set_stock(in_stock=False)
+
+
+def _go_down(shop: Shop) -> None:
+    shop.set_down(down=True)
+
+
+def _come_back(shop: Shop) -> None:
+    shop.set_down(down=False)
+
+
+SCENES = (
+    Scene("each watch makes its first run: its baseline", lambda _: None, WATCHES),
+    Scene("the espresso machine drops from 499 to 449 euros", partial(_set_price, 449.0), ("espresso-machine",)),
+    Scene(
+        "two sellers of the grinder change their offers; the page shuffles them, which is no change",
+        _change_offers,
+        ("grinders",),
+    ),
+    Scene("a plan gets dearer, and there is news", _change_plans_and_news, ("plans", "news")),
+    Scene("the espresso machine is sold out", _sell_out, ("espresso-machine",)),
+    Scene("the shop breaks: every page answers 503; the second failure in a row is told", _go_down, WATCHES),
+    Scene("the shop is back", _come_back, WATCHES),
+)
+
+
+async def _hear(screen: Screen, watches: Sequence[str]) -> None:
+    """Show alerts until each of `watches` was heard of; raises MonitorError when one stays silent."""
+    waiting = set(watches)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while waiting:
+                alert = await screen.arrived.get()
+                _show(alert)
+                waiting -= {watch for watch in waiting if alert.title.startswith(watch)}
+    except TimeoutError:
+        raise MonitorError(
+            f"no alert came from {', '.join(sorted(waiting))} in {PATIENCE:g} s", hint="see daemon.log with --keep"
+        ) from None
+
+
+def _show(alert: Alert) -> None:
+    output.line(f"  ALERT  {alert.title}")
+    for line in alert.body.splitlines():
+        output.line(f"         {line}")
+
+
+def _summary(folder: Path, seconds: float, *, keep: bool) -> None:
+    from monitor.store.store import Store
+
+    with Store.open(str(folder / "state" / "monitor.db"), create=False) as store:
+        verdicts = [record.verdict for watch in WATCHES for record in store.history(watch, limit=10_000)]
+        messages = store.outbox()
+    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in sorted(set(verdicts)))
+    delivered = sum(message.state == "done" for message in messages)
+    _say(f"{len(verdicts)} runs in {seconds:.0f} s: {counts}; {delivered} of {len(messages)} alerts delivered")
+    if keep:
+        _say(f"the workspace stays: monitor --workspace {folder} history {WATCHES[0]}")

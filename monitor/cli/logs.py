@@ -1,0 +1,37 @@
+"""How the daemon logs: structlog to stderr, one line per event, JSON or for people, at the level of `MONITOR_LOG`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from monitor.settings import Log
+
+
+def configure(log: Log) -> None:
+    """Set up structlog for a level and a format; other libraries speak only from WARNING on."""
+    level = logging.getLevelNamesMapping()[log.level.upper()]
+    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
+    if log.format != "json":
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
+        )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks if log.format == "json" else _same,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+
+
+def _same(_logger: object, _method: str, event: Any) -> Any:
+    return event

@@ -1,0 +1,118 @@
+"""The parts of a process that runs watches, composed and opened in order: store, agent, client, outbox.
+
+Order of opening and closing is architecture.md, "Lifetime". Must not decide anything about a run.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitor.clock import WallClock
+from monitor.errors import UsageError
+from monitor.files import secrets
+
+if TYPE_CHECKING:
+    from monitor.alert.outbox import Outbox
+    from monitor.engine.desk import Desk
+    from monitor.settings import Settings
+    from monitor.store.store import Store
+    from monitor.watch.model import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """An opened process: its desk, the sender of its messages, and the API it speaks to."""
+
+    desk: Desk
+    outbox: Outbox
+    base_url: str
+
+
+def require_key(settings: Settings) -> None:
+    """Refuse to go on without an API key when runs go to TinyFish (interface.md, "Workspace")."""
+    if settings.agent == "tinyfish" and settings.api_key is None:
+        raise UsageError(
+            "TINYFISH_API_KEY is not set",
+            hint="set it in the environment or in .env, or run without an account: --agent embedded",
+        )
+
+
+def elsewhere(settings: Settings) -> bool:
+    """True when an embedded agent already runs at the base URL (docs/decisions/0004): then none is started here."""
+    return settings.origins["base_url"] != "default" and settings.base_url.startswith("http://")
+
+
+def state_folder(settings: Settings) -> Path:
+    """Return the folder of the embedded database."""
+    return settings.database.parent
+
+
+def open_store(settings: Settings, *, create: bool = True) -> Store:
+    """Open the store of a workspace; raises UsageError when there is none yet and `create` is False."""
+    from monitor.store.store import Store
+
+    if not create and not settings.database.exists():
+        raise UsageError(
+            f"there are no records yet: {settings.database} does not exist", hint="monitor run NAME makes the first"
+        )
+    return Store.open(settings.state, create=create)
+
+
+def revealer(settings: Settings) -> Callable[[str], str]:
+    """Return the function that resolves a secret reference of this workspace, late."""
+
+    def reveal(text: str) -> str:
+        return secrets.resolve(text, settings.environ, settings.workspace).reveal()
+
+    return reveal
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, watches: Callable[[], dict[str, Watch]], clock: WallClock
+) -> AsyncIterator[Process]:
+    """Open store, agent, client and outbox, in this order, and close them in reverse.
+
+    `watches` gives the present definitions: the outbox looks targets up in them when it sends, never before.
+    """
+    from monitor.agent.client import Client
+    from monitor.alert.outbox import Outbox
+    from monitor.alert.targets import Targets
+    from monitor.engine.desk import Desk
+    from monitor.store.owners import Owner
+    from monitor.store.writer import Writer
+
+    require_key(settings)
+    reveal = revealer(settings)
+    async with AsyncExitStack() as stack:
+        store = stack.enter_context(open_store(settings))
+        owner = stack.enter_context(Owner.claim(state_folder(settings)))
+        writer = await stack.enter_async_context(Writer(store))
+        base_url, key, embedded = settings.base_url, "embedded", settings.agent == "embedded"
+        if embedded and not elsewhere(settings):
+            from monitor.embedded.server import EmbeddedAgent
+
+            agent = EmbeddedAgent(
+                ledger=state_folder(settings) / "agent.db",
+                allow_private=settings.allow_private,
+                concurrency=max(2, settings.concurrency),
+            )
+            base_url = (await stack.enter_async_context(agent)).base_url
+        elif settings.api_key is not None:
+            key = secrets.header_value(settings.api_key, "TINYFISH_API_KEY")
+        client = await stack.enter_async_context(Client(base_url, key, clock=clock, embedded=embedded))
+
+        def targets() -> Targets:
+            entries = {entry for watch in watches().values() for rule in watch.notify for entry in rule.to}
+            return Targets(settings.targets, entries, reveal)
+
+        outbox = Outbox(store, writer, targets, clock, sender=owner.id, chance=random.SystemRandom())
+        desk = Desk(
+            store=store, writer=writer, client=client, clock=clock, owner=owner, reveal=reveal, told=outbox.notify
+        )
+        yield Process(desk=desk, outbox=outbox, base_url=base_url)

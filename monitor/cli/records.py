@@ -1,0 +1,260 @@
+"""`status`, `history`, `show`, `diff`: what the store knows, for people and as JSON. Reads only."""
+
+from __future__ import annotations
+
+import json as jsons
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli import options, output
+from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from monitor.settings import Settings
+    from monitor.store.records import Record
+    from monitor.store.store import Store
+    from monitor.watch.load import Loaded
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The watch.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command("status")(status)
+    app.command("history")(history)
+    app.command("show")(show)
+    app.command("diff")(diff)
+
+
+def status(workspace: options.WorkspaceOption = None, json: options.JsonOption = False) -> int:
+    """Every watch: next due, last verdict, failing since; runs in flight; the outbox; exit 3 if one is failing."""
+    from monitor.cli import workspace as rooms
+    from monitor.cli.process import open_store
+    from monitor.cli.status import report
+    from monitor.clock import WallClock
+
+    settings = options.settings_of(workspace)
+    loaded = rooms.load(settings)
+    now = WallClock().now()
+    with open_store(settings) as store:
+        found = report(loaded, store, now)
+    if options.wants_json(json):
+        output.data(found)
+    else:
+        _print_status(found)
+    return 3 if any(watch["failing_since"] for watch in found["watches"]) or found["outbox"]["dead"] else 0
+
+
+def _print_status(found: dict[str, Any]) -> None:
+    rows = []
+    for watch in found["watches"]:
+        failing = f"failing since {watch['failing_since']}" if watch["failing_since"] else ""
+        due = watch["next_due"] or ("disabled" if not watch["enabled"] else "never")
+        rows.append(
+            [
+                watch["name"],
+                watch["last_verdict"] or "not run yet",
+                watch["last_run_at"],
+                due,
+                watch["runs_today"],
+                failing,
+            ]
+        )
+    output.table(["watch", "last verdict", "last run", "next due", "runs today", ""], rows)
+    for run in found["in_flight"]:
+        output.line(f"in flight: {run['watch']} since {run['opened_at']} ({run['stage']})")
+    outbox = found["outbox"]
+    output.line(f"outbox: {outbox['pending']} pending, {outbox['dead']} dead")
+    for problem in found["problems"]:
+        output.note(problem)
+
+
+def history(
+    name: NameArgument,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many records, newest first.")] = 20,
+    verdict: Annotated[str | None, typer.Option("--verdict", metavar="V", help="Only records of this verdict.")] = None,
+    workspace: options.WorkspaceOption = None,
+    json: options.JsonOption = False,
+) -> int:
+    """The records of a watch, newest first."""
+    from monitor.judge.decision import Verdict
+
+    settings = options.settings_of(workspace)
+    wanted = verdict.upper() if verdict else None
+    if wanted and wanted not in Verdict.__members__:
+        raise UsageError(f'"{verdict}" is not a verdict', hint=f"one of {', '.join(Verdict.__members__)}")
+    with _known(settings, name) as store:
+        records = store.history(name, limit=limit, verdict=wanted)
+    if options.wants_json(json):
+        output.data([record.as_json() for record in records])
+        return 0
+    output.table(
+        ["due", "run", "verdict", "code", "trigger", "reason"],
+        [
+            [_when(record.due_at), record.id, record.verdict, record.code, record.trigger, record.reason]
+            for record in records
+        ],
+    )
+    return 0
+
+
+def show(
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="A run's id (or its beginning), or the API's run_id.", show_default=False),
+    ],
+    workspace: options.WorkspaceOption = None,
+    json: options.JsonOption = False,
+) -> int:
+    """One record whole: outcome, decision, result, raw record, messages."""
+    settings = options.settings_of(workspace)
+    with _opened(settings) as store:
+        record = _record(store, run, raw=True)
+        messages = [delivery for delivery in store.outbox() if delivery.run == record.id]
+    if options.wants_json(json):
+        told = [
+            {
+                "target": m.target,
+                "kind": m.kind,
+                "state": m.state,
+                "attempts": m.attempts,
+                "event": m.event,
+                "error": m.error,
+            }
+            for m in messages
+        ]
+        output.data(
+            record.as_json() | {"attempt": record.attempt, "dry": record.dry, "raw": record.raw, "messages": told}
+        )
+        return 0
+    _print_record(record)
+    for message in messages:
+        output.line(
+            f"message:  {message.kind} to {message.target}: {message.state}, "
+            f"{message.attempts} sent{_because(message.error)}"
+        )
+    return 0
+
+
+def _because(error: str | None) -> str:
+    return f" - {error}" if error else ""
+
+
+def _print_record(record: Record) -> None:
+    from monitor.cli.run import describe
+
+    outcome = record.outcome
+    said = " ".join(str(part) for part in (outcome["kind"], outcome["code"], outcome["api_code"]) if part)
+    lines = {
+        "watch": record.watch,
+        "run": f"{record.id}{' (dry)' if record.dry else ''}",
+        "run_id": record.run_id or "none",
+        "due": _when(record.due_at),
+        "ran": f"{_when(record.started_at)} to {_when(record.finished_at)}",
+        "trigger": f"{record.trigger}, attempt {record.attempt}",
+        "outcome": said,
+        "message": outcome["message"],
+        "steps": record.steps,
+        "verdict": record.verdict,
+        "reason": record.reason,
+    }
+    for label, value in lines.items():
+        if value is not None:
+            output.line(f"{label + ':':9} {value}")
+    for change in record.changes:
+        output.line(f"change:   {describe(change)}")
+    for violation in record.violations:
+        output.line(f"violation: {violation['path'] or '/'}: {violation['message']}")
+    output.line(f"result:   {jsons.dumps(record.result, ensure_ascii=False, indent=2)}")
+    if record.raw is not None:
+        output.line(f"raw:      {jsons.dumps(record.raw, ensure_ascii=False, indent=2)}")
+
+
+def diff(
+    name: NameArgument,
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN] [RUN]",
+            help="The two runs; default: the newest good result and the one before the last change.",
+        ),
+    ] = None,
+    workspace: options.WorkspaceOption = None,
+    json: options.JsonOption = False,
+) -> int:
+    """The difference between two results of a watch."""
+    from monitor.cli import workspace as rooms
+    from monitor.cli.run import describe
+    from monitor.judge.compare import changes
+
+    settings = options.settings_of(workspace)
+    watch = rooms.pick(rooms.load(settings), [name])[0]
+    with _opened(settings) as store:
+        before, after = _two(store, name, runs or [])
+    found = changes(before.result, after.result, watch.output_schema, watch.compare)
+    if options.wants_json(json):
+        output.data(
+            {"watch": name, "before": before.id, "after": after.id, "changes": [change.as_json() for change in found]}
+        )
+        return 0
+    output.note(f"{name}: {before.id} ({_when(before.due_at)}) and {after.id} ({_when(after.due_at)})")
+    for change in found:
+        output.line(describe(change.as_json()))
+    if not found:
+        output.note("no difference")
+    return 0
+
+
+def _two(store: Store, name: str, runs: Sequence[str]) -> tuple[Record, Record]:
+    """Return (before, after): the runs named, or the newest change and the good result before it."""
+    if len(runs) > 2:
+        raise UsageError("a difference is between two runs")
+    named = [_record(store, run) for run in runs]
+    good = [
+        record
+        for record in store.history(name, limit=1_000)
+        if record.verdict in {"BASELINE", "UNCHANGED", "CHANGED", "UNCONFIRMED"}
+    ]
+    if len(named) == 2:
+        return named[0], named[1]
+    if not good or (not named and len(good) < 2):
+        raise UsageError(f'"{name}" has not two good results yet', hint=f"monitor history {name} lists what there is")
+    if named:
+        return named[0], good[0]
+    changed = next((index for index, record in enumerate(good[:-1]) if record.verdict == "CHANGED"), 0)
+    return good[changed + 1], good[changed]
+
+
+def _record(store: Store, run: str, *, raw: bool = False) -> Record:
+    record = store.record(run, raw=raw)
+    if record is None:
+        raise UsageError(f'there is no run "{run}"', hint="monitor history NAME lists runs")
+    return record
+
+
+def _opened(settings: Settings) -> Store:
+    from monitor.cli.process import open_store
+
+    return open_store(settings, create=False)
+
+
+def _known(settings: Settings, name: str) -> Store:
+    """Return the store, if the watch has records or a definition."""
+    from monitor.cli import workspace as rooms
+
+    store = _opened(settings)
+    if not store.history(name, limit=1):
+        loaded: Loaded = rooms.load(settings)
+        try:
+            rooms.pick(loaded, [name])
+        except UsageError:
+            store.close()
+            raise
+    return store
+
+
+def _when(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,157 @@
+"""`monitor run`: run watches now, show how they go, deliver what they give rise to, print what came out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.cli import options, output
+from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from monitor.cli.process import Process
+    from monitor.settings import Settings
+    from monitor.store.records import Record
+    from monitor.watch.load import Loaded
+    from monitor.watch.model import Watch
+
+DELIVER_WITHIN = 10.0  # seconds; what is left, the daemon delivers (interface.md)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command("run")(run)
+
+
+def run(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME...", help="The watches to run.", show_default=False)
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Run and judge, but move no baseline and tell nobody.")
+    ] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 10 if something changed.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Run every enabled watch.")] = False,
+    tag: Annotated[
+        str | None, typer.Option("--tag", metavar="T", help="Run every enabled watch with this tag.")
+    ] = None,
+    agent: options.AgentOption = None,
+    workspace: options.WorkspaceOption = None,
+    json: options.JsonOption = False,
+) -> int:
+    """Run watches now and print what came out."""
+    from monitor.cli import process
+    from monitor.cli import workspace as rooms
+
+    settings = options.settings_of(workspace, agent=agent)
+    process.require_key(settings)
+    loaded = rooms.load(settings)
+    watches = _chosen(loaded, names or [], everything=everything, tag=tag)
+    as_json = options.wants_json(json)
+    records = asyncio.run(_run(settings, loaded, watches, dry=dry_run, quiet=as_json))
+    if as_json:
+        output.data([record.as_json() for record in records])
+    else:
+        for record in records:
+            show(record)
+    return _exit(records, exit_code=exit_code)
+
+
+def _chosen(loaded: Loaded, names: Sequence[str], *, everything: bool, tag: str | None) -> list[Watch]:
+    from monitor.cli import workspace as rooms
+
+    if names and (everything or tag):
+        raise UsageError("name watches, or say --all or --tag, not both")
+    if names:
+        return rooms.pick(loaded, list(dict.fromkeys(names)))
+    if not everything and not tag:
+        raise UsageError("which watch?", hint="monitor run NAME, or --all, or --tag T")
+    rooms.refuse_broken(loaded)
+    chosen = [watch for watch in loaded.watches.values() if watch.enabled and (tag is None or tag in watch.tags)]
+    if not chosen:
+        raise UsageError(
+            f'no enabled watch has the tag "{tag}"' if tag else "there is no enabled watch",
+            hint="monitor validate lists them",
+        )
+    return chosen
+
+
+async def _run(settings: Settings, loaded: Loaded, watches: list[Watch], *, dry: bool, quiet: bool) -> list[Record]:
+    from monitor.cli.live import progress_for
+    from monitor.cli.process import opened
+    from monitor.clock import WallClock
+
+    clock = WallClock()
+    async with opened(settings, lambda: loaded.watches, clock) as process:
+        places = asyncio.Semaphore(settings.concurrency)
+        with progress_for(clock, quiet=quiet) as display:
+
+            async def one(watch: Watch) -> Record:
+                async with places:
+                    record = await _execute(process, watch, display.of(watch.name), dry=dry)
+                    display.end(watch.name, record)
+                    return record
+
+            tasks = [asyncio.create_task(one(watch), name=f"run {watch.name}") for watch in watches]
+            try:
+                records = list(await asyncio.gather(*tasks))
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        if any(record.notifications for record in records):
+            left = await process.outbox.drain(DELIVER_WITHIN)
+            if left:
+                output.note(f"{left} messages are not delivered yet; the daemon goes on trying")
+        return records
+
+
+async def _execute(process: Process, watch: Watch, show_progress: object, *, dry: bool) -> Record:
+    from monitor.engine.execute import execute_to_the_end
+    from monitor.watch.run import Run, Trigger, new_id
+
+    now = process.desk.clock.now()
+    # An occurrence of cron is a whole minute: a manual run never takes its key (reliability.md A4).
+    due_at = now if now.microsecond else now.replace(microsecond=1)
+    run_now = Run(new_id(now), watch.name, due_at, trigger=Trigger.MANUAL, dry=dry)
+    return await execute_to_the_end(watch, run_now, process.desk, show_progress)  # type: ignore[arg-type] # both displays give Progress watchers
+
+
+def show(record: Record) -> None:
+    """Print one record for people: verdict, reason, changes or violations, result."""
+    import json
+
+    output.line(f"{record.watch}: {record.verdict}{f' ({record.code})' if record.code else ''} - {record.reason}")
+    for change in record.changes:
+        output.line(f"  {describe(change)}")
+    for violation in record.violations:
+        output.line(f"  {violation['path'] or '/'}: {violation['message']}")
+    if record.result is not None and record.verdict in {"BASELINE", "UNCHANGED", "INVALID"}:
+        output.line(f"  {json.dumps(record.result, ensure_ascii=False)[:2000]}")
+    if record.outcome.get("hint"):
+        output.line(f"  {record.outcome['hint']}")
+
+
+def describe(change: dict[str, object]) -> str:
+    """Return one change as a line: `/price: 499 -> 449`."""
+    import json
+
+    def value(key: str) -> str:
+        text = json.dumps(change[key], ensure_ascii=False)
+        return text if len(text) <= 200 else text[:200] + "…"
+
+    if change["kind"] == "added":
+        return f"{change['path']}: + {value('after')}"
+    if change["kind"] == "removed":
+        return f"{change['path']}: - {value('before')}"
+    return f"{change['path']}: {value('before')} -> {value('after')}"
+
+
+def _exit(records: Sequence[Record], *, exit_code: bool) -> int:
+    verdicts = {record.verdict for record in records}
+    if verdicts & {"FAILED", "INVALID"}:
+        return 3
+    return 10 if exit_code and "CHANGED" in verdicts else 0

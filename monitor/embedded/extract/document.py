@@ -1,0 +1,93 @@
+"""A page as a tree under caps, with what is read from it more than once. Owns lxml and parsel; must not know schemas.
+
+libxml2 stops at 256 levels and 10 MB of text per node when it is not told otherwise, and it is not told otherwise: what
+lies deeper is not seen, and 10,000 nested tags cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import lxml.etree
+import lxml.html
+import parsel
+
+from monitor.embedded.extract.words import clean
+
+MAX_ELEMENTS = 5_000
+_UNSEEN = ("script", "style", "noscript", "template")
+
+
+class Document:
+    """One parsed page; `url` is where it was fetched from."""
+
+    def __init__(self, html: str, url: str) -> None:
+        self.url = url
+        parser = lxml.html.HTMLParser(huge_tree=False, recover=True, encoding="utf-8")
+        content = html.replace("\0", "").encode("utf-8", "replace")
+        tree = lxml.html.document_fromstring(content or b"<html></html>", parser=parser, ensure_head_body=True)
+        self.tree = tree
+        self.root = parsel.Selector(root=tree, type="html")
+
+    @cached_property
+    def language(self) -> str | None:
+        """The language tag of the page, if it says one."""
+        tag = self.tree.get("lang") or self.tree.get("{http://www.w3.org/XML/1998/namespace}lang")
+        return tag.strip()[:20] if tag and tag.strip() else None
+
+    @cached_property
+    def entities(self) -> list[dict[str, Any]]:
+        """The structured data of the page, best first; see `structured`."""
+        from monitor.embedded.extract import structured
+
+        return structured.entities(self.tree, self.url)
+
+    @cached_property
+    def title(self) -> str:
+        """The text of `<title>`."""
+        return clean(self.root.xpath("string(//title[1])").get() or "")
+
+    @cached_property
+    def description(self) -> str:
+        """The text of `<meta name="description">`."""
+        return clean(self.root.xpath("//meta[@name='description']/@content").get() or "")
+
+
+def text_of(element: Any) -> str:
+    """Return the visible text of an lxml element, or of what an XPath gave (an attribute, a string)."""
+    if not isinstance(element, lxml.etree._Element):  # noqa: SLF001 - the class that lxml gives no public name
+        return clean(str(element))
+    joined: list[str] = []
+    for piece in _texts(element):
+        # Digits of two elements are two numbers: 449<sup>99</sup> is not 44999.
+        if joined and joined[-1][-1:].isdigit() and piece[:1].isdigit():
+            joined.append(" ")
+        if piece:
+            joined.append(piece)
+    return clean("".join(joined))
+
+
+def _texts(element: Any) -> Iterator[str]:
+    """Yield the text pieces under `element`, a space where a block or a line ends, without scripts and the like."""
+    left = 100_000
+    depth_unseen = 0
+    for event, node in lxml.etree.iterwalk(element, events=("start", "end", "comment", "pi")):
+        left -= 1
+        if left < 0:
+            return
+        unseen = node.tag in _UNSEEN
+        if event == "start":
+            depth_unseen += unseen
+            if node.text and not depth_unseen:
+                yield node.text
+        elif event == "end":
+            depth_unseen -= unseen
+        if event != "start" and node is not element and not depth_unseen:
+            yield from (" " if node.tag not in _INLINE else "", node.tail or "")
+
+
+_INLINE = frozenset(
+    {"a", "abbr", "b", "bdi", "cite", "code", "em", "i", "mark", "s", "small", "span", "strong", "sub", "sup", "u"}
+)

@@ -1,0 +1,250 @@
+"""Filling a shape from a page: for each property the sources in order of belief, for lists their rows.
+
+Must not know formats.
+
+The order: the property's own hint (which then decides alone), structured data, labels, headings. What has two different
+answers at one place has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urljoin
+
+import parsel
+
+from monitor.embedded.extract import labels, rows
+from monitor.embedded.extract.document import MAX_ELEMENTS, Document, text_of
+from monitor.embedded.extract.found import MISSING, Extraction, below
+from monitor.embedded.extract.shape import Hint, Shape
+from monitor.embedded.extract.structured import dumps, type_name
+from monitor.embedded.extract.values import Context, convert
+from monitor.embedded.extract.vocabulary import answers, is_description_like, is_name_like, related
+
+Answer = tuple[Any, str]  # a value (or MISSING) and where it came from
+_NOTHING: Answer = (MISSING, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where to look: a piece of the page, the entities that describe it, and labelled cells.
+
+    `page` for the whole page.
+    """
+
+    element: parsel.Selector | None
+    entities: tuple[dict[str, Any], ...] = ()
+    cells: dict[str, parsel.Selector] | None = None
+    page: bool = False
+
+
+class Filler:
+    """Fills shapes from one document, noting where each value came from and which required ones were not found."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._found = Extraction()
+        self._pairs: dict[int, list[labels.Pair]] = {}
+        self._kept: list[parsel.Selector] = []  # keeps the keys of _pairs alive, because they are ids
+
+    def fill(self, shape: Shape) -> Extraction:
+        """Return what the whole page says of `shape`, an object."""
+        entities = tuple(self._document.entities)
+        scope = Scope(self._document.root, rows.best_first(entities, shape), page=True)
+        if shape.hint is not None and shape.hint.selects:
+            chosen = self._selected(shape.hint, scope)
+            scope = Scope(chosen[0] if chosen else None)
+        self._found.result = self._object(shape, scope, "")
+        return self._found
+
+    def _object(self, shape: Shape, scope: Scope, pointer: str) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for name, child in shape.properties.items():
+            at = below(pointer, name)
+            value = self._property(name, child, scope, at)
+            if value is MISSING:
+                if name in shape.required and not child.nullable:
+                    self._found.missing.append(at)
+                value = None
+            result[name] = value
+        return result
+
+    def _property(self, name: str, shape: Shape, scope: Scope, pointer: str) -> Any:
+        if shape.kind == "object":
+            return self._nested(name, shape, scope, pointer)
+        if shape.kind == "array":
+            return self._list(name, shape, scope, pointer)
+        value, source = self._scalar(name, shape, scope)
+        if value is not MISSING:
+            self._found.sources[pointer] = source
+        return value
+
+    def _scalar(self, name: str, shape: Shape, scope: Scope) -> Answer:
+        if shape.hint is not None:
+            return self._hinted(name, shape, shape.hint, scope)
+        for ask in (self._from_cells, self._from_entities, self._from_labels, self._from_headings):
+            answer = ask(name, shape, scope)
+            if answer[0] is not MISSING:
+                return answer
+        return _NOTHING
+
+    def _hinted(self, name: str, shape: Shape, hint: Hint, scope: Scope) -> Answer:
+        for element in self._selected(hint, scope):
+            value = convert(self._read(element, hint), shape, self._context(name))
+            if value is not MISSING:
+                return value, str(hint)
+        return _NOTHING
+
+    def _selected(self, hint: Hint, scope: Scope) -> list[parsel.Selector]:
+        if scope.element is None:
+            return []
+        if hint.css is not None:
+            chosen = scope.element.css(hint.css)
+        elif hint.xpath is not None:
+            chosen = scope.element.xpath(hint.xpath)
+        else:
+            chosen = parsel.SelectorList([scope.element])
+        return list(chosen[:MAX_ELEMENTS])
+
+    def _read(self, element: parsel.Selector, hint: Hint) -> str | None:
+        if hint.attr is None:
+            return text_of(element.root)
+        if isinstance(element.root, str):
+            return None
+        value = element.root.get(hint.attr)
+        if value is None:
+            return None
+        return urljoin(self._document.url, str(value)) if hint.attr in ("href", "src") else str(value)
+
+    def _from_cells(self, name: str, shape: Shape, scope: Scope) -> Answer:
+        cell = (scope.cells or {}).get(name)
+        if cell is None:
+            return _NOTHING
+        return convert(text_of(cell.root), shape, self._context(name)), f"table column for {name}"
+
+    def _from_entities(self, name: str, shape: Shape, scope: Scope) -> Answer:
+        for entity in scope.entities:
+            for path, values in answers(entity, name):
+                context = self._context(name, machine=True)
+                read = [value for value in (convert(value, shape, context) for value in values) if value is not MISSING]
+                if read and len({dumps(value) for value in read}) == 1:
+                    kind = type_name(entity)
+                    return read[0], f"{entity['@source']} {kind}.{path}" if kind else f"{entity['@source']} {path}"
+                if read:
+                    break  # several different answers: a less exact path would hide that there is a choice
+        return _NOTHING
+
+    def _from_labels(self, name: str, shape: Shape, scope: Scope) -> Answer:
+        if scope.element is None or scope.cells is not None:
+            return _NOTHING
+        matching = labels.best(self._labelled(scope.element), name, shape.description)
+        read = [(convert(pair.value, shape, self._context(name)), pair) for pair in matching]
+        good = [(value, pair) for value, pair in read if value is not MISSING]
+        if not good or len({dumps(value) for value, _pair in good}) > 1:
+            return _NOTHING
+        value, pair = good[0]
+        return value, f"{pair.place} {pair.label!r}"
+
+    def _from_headings(self, name: str, shape: Shape, scope: Scope) -> Answer:
+        if shape.kind != "string" or scope.element is None or scope.cells is not None:
+            return _NOTHING
+        candidates: list[Answer] = []
+        if is_name_like(name):
+            headings = scope.element.xpath(".//h1" if scope.page else ".//h1 | .//h2 | .//h3 | .//h4")
+            if len(headings) == 1:
+                candidates.append((text_of(headings[0].root), "heading"))
+            if scope.page:
+                candidates.append((self._document.title, "title"))
+        if is_description_like(name) and scope.page:
+            candidates.append((self._document.description, "meta description"))
+        for text, source in candidates:
+            value = convert(text, shape, self._context(name))
+            if value is not MISSING:
+                return value, source
+        return _NOTHING
+
+    def _labelled(self, element: parsel.Selector) -> list[labels.Pair]:
+        known = self._pairs.get(id(element))
+        if known is None:
+            known = self._pairs[id(element)] = labels.pairs(element.root)
+            self._kept.append(element)
+        return known
+
+    def _nested(self, name: str, shape: Shape, scope: Scope, pointer: str) -> Any:
+        if shape.hint is not None and shape.hint.selects:
+            chosen = self._selected(shape.hint, scope)
+            return self._row(shape, Scope(chosen[0]), pointer) if chosen else MISSING
+        for entity in scope.entities:
+            inner = [value for value in related(entity, name) if isinstance(value, dict)]
+            if len(inner) == 1:
+                return self._row(shape, replace(scope, entities=(inner[0],), page=False, element=None), pointer)
+        return self._row(shape, scope, pointer)
+
+    def _list(self, name: str, shape: Shape, scope: Scope, pointer: str) -> Any:
+        assert shape.items is not None
+        hint = next((hint for hint in (shape.hint, shape.items.hint) if hint is not None and hint.selects), None)
+        if hint is not None:
+            chosen: Iterable[Any] = self._selected(hint, scope)
+            if shape.items.kind == "object":
+                return self._rows(shape.items, (Scope(element) for element in chosen), pointer)
+            attr = (
+                hint.attr
+                or (shape.items.hint.attr if shape.items.hint else None)
+                or (shape.hint.attr if shape.hint else None)
+            )
+            texts = (self._read(element, replace(hint, attr=attr)) for element in chosen)
+            return self._scalars(name, shape.items, texts, pointer, str(hint), machine=False)
+        if shape.items.kind == "object":
+            return self._object_list(name, shape.items, scope, pointer)
+        for entity in scope.entities:
+            values = [value for _path, found in answers(entity, name) for value in found][:MAX_ELEMENTS]
+            if values:
+                return self._scalars(name, shape.items, values, pointer, f"{entity['@source']} {name}", machine=True)
+        return MISSING
+
+    def _object_list(self, name: str, shape: Shape, scope: Scope, pointer: str) -> Any:
+        for entities in rows.of_entities(scope.entities, name, page=scope.page):
+            filled = self._rows(shape, (Scope(None, (entity,)) for entity in entities), pointer)
+            if filled is not MISSING:
+                return filled
+        if scope.element is None:
+            return MISSING
+        for cells in rows.of_tables(scope.element, shape):
+            filled = self._rows(shape, (Scope(row.pop("", None), cells=row) for row in cells), pointer)
+            if filled is not MISSING:
+                return filled
+        return MISSING
+
+    def _rows(self, shape: Shape, scopes: Iterable[Scope], pointer: str) -> Any:
+        """Fill one object per scope; rows that hold nothing of the shape (a heading, an advertisement) are left out."""
+        filled: list[Any] = []
+        for scope in scopes:
+            row = self._row(shape, scope, below(pointer, len(filled)))
+            if row is not MISSING:
+                filled.append(row)
+        return filled or MISSING
+
+    def _row(self, shape: Shape, scope: Scope, pointer: str) -> Any:
+        sources, missing = len(self._found.sources), len(self._found.missing)
+        row = self._object(shape, scope, pointer)
+        if len(self._found.sources) == sources:
+            del self._found.missing[missing:]
+            return MISSING
+        return row
+
+    def _scalars(
+        self, name: str, shape: Shape, values: Iterable[Any], pointer: str, source: str, *, machine: bool
+    ) -> Any:
+        context = self._context(name, machine=machine)
+        read = [(value, convert(value, shape, context)) for value in values]
+        kept = [value for _raw, value in read if value is not MISSING]
+        unread = [raw for raw, value in read if value is MISSING and isinstance(raw, str) and raw.strip()]
+        if not kept or unread:
+            return MISSING  # a list with a hole would be told as a change
+        self._found.sources[pointer] = source
+        return kept
+
+    def _context(self, name: str, *, machine: bool = False) -> Context:
+        return Context(name, self._document.language, self._document.url, machine)

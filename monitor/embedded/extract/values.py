@@ -1,0 +1,177 @@
+"""Turning what a page says into the type a schema declares, strictly: a value that does not fit is not found. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urljoin
+
+from monitor.embedded.extract import numbers
+from monitor.embedded.extract.found import MISSING
+from monitor.embedded.extract.shape import Shape
+from monitor.embedded.extract.words import clean, words
+
+_MONEY = frozenset({"price", "cost", "fee", "amount", "total", "subtotal", "msrp", "rent", "salary", "fare"})
+_SCHEMA_ORG = re.compile(r"\A(?:https?://(?:www\.)?schema\.org/)?(\w+)/?\Z")
+_AVAILABLE = frozenset({"instock", "limitedavailability", "onlineonly", "instoreonly"})
+_UNAVAILABLE = frozenset({"outofstock", "soldout", "discontinued", "backorder", "reserved"})
+_TRUE = frozenset({"true", "yes", "y", "1", "ja", "oui", "sí", "si", "sì", "✓", "✔", "✅"})
+_FALSE = frozenset({"false", "no", "n", "0", "nein", "non", "✗", "✘", "❌", "×"})  # noqa: RUF001 - the sign that shops print
+_STOCK_YES = (
+    "in stock|available|auf lager|lieferbar|sofort lieferbar|verfügbar|vorrätig|en stock|disponible|disponibile|"
+    "op voorraad|ready to ship|add to cart|add to basket|in den warenkorb"
+)
+_STOCK_NO = (
+    "out of stock|sold out|unavailable|not available|not in stock|no longer available|discontinued|nicht lieferbar|"
+    "nicht verfügbar|nicht auf lager|nicht vorrätig|ausverkauft|agotado|no disponible|épuisé|rupture de stock|"
+    "indisponible|non disponibile|esaurito|uitverkocht|niet op voorraad"
+)
+_LEAD = r"\A(?:currently|now|still|temporarily|derzeit|zur zeit|momentan|immediately|sofort)?\s*(?:{})\b"
+_YES = re.compile(_LEAD.format(_STOCK_YES))
+_NO = re.compile(_LEAD.format(_STOCK_NO))
+_DENIAL = re.compile(r"\b(?:no|not|nicht|nein|out|un\w*|only from|ab|from)\b")
+_DURATION = re.compile(
+    r"P(?!\Z)(?:\d+Y)?(?:\d+M)?(?:\d+W)?(?:\d+D)?(?:T(?=\d)(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d+)?S)?)?\Z"
+)
+_SYMBOLS = {
+    "€": ("EUR",),
+    "£": ("GBP",),
+    "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN"),
+    "¥": ("JPY", "CNY"),
+    "₹": ("INR",),
+    "₩": ("KRW",),
+    "zł": ("PLN",),
+    "kč": ("CZK",),
+    "kr": ("SEK", "NOK", "DKK"),
+    "₺": ("TRY",),
+    "us$": ("USD",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What reading one value may use.
+
+    The property's name, the page's language and url, and whether a machine wrote the value.
+    """
+
+    name: str = ""
+    language: str | None = None
+    url: str = ""
+    machine: bool = False
+
+    @property
+    def money(self) -> bool:
+        """Whether the property's name says that it is an amount of money."""
+        return bool(_MONEY & set(words(self.name)))
+
+
+def convert(value: Any, shape: Shape, context: Context) -> Any:
+    """Return `value` as the scalar that `shape` declares, or MISSING if it does not read as one."""
+    if value is None or isinstance(value, (dict, list)):
+        return MISSING
+    if isinstance(value, str):
+        value = clean(value)
+        if not value:
+            return MISSING
+    if shape.enum is not None:
+        return _enumerated(value, shape.enum)
+    readers = {"number": _number, "integer": _integer, "boolean": _boolean, "string": _string}
+    reader = readers.get(shape.kind)
+    return reader(value, shape, context) if reader else MISSING
+
+
+def _number(value: Any, shape: Shape, context: Context) -> Any:
+    if isinstance(value, bool):
+        return MISSING
+    if isinstance(value, (int, float)):
+        return value if math.isfinite(value) and abs(value) < 1e15 else MISSING
+    plain = re.fullmatch(r"[+-]?\d{1,15}(?:\.\d{1,15})?", value) if context.machine else None
+    if plain and not (context.money and re.search(r"\.\d{3}\Z", value)):
+        return _json_number(Decimal(value))
+    number = numbers.read(value, language=shape.locale or context.language, money=context.money)
+    return MISSING if number is None or abs(number) >= Decimal(10) ** 15 else _json_number(number)
+
+
+def _json_number(number: Decimal) -> int | float:
+    return int(number) if number == number.to_integral_value() and number.as_tuple().exponent == 0 else float(number)
+
+
+def _integer(value: Any, shape: Shape, context: Context) -> Any:
+    number = _number(value, shape, context)
+    if number is MISSING or number != int(number):
+        return MISSING
+    return int(number)
+
+
+def _boolean(value: Any, _shape: Shape, _context: Context) -> Any:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or len(value) > 80:
+        return MISSING
+    named = _SCHEMA_ORG.match(value)
+    word = named[1].casefold() if named else ""
+    if word in _AVAILABLE | _UNAVAILABLE:
+        return word in _AVAILABLE
+    text = value.casefold().strip(" .!:;")
+    if text in _TRUE | _FALSE:
+        return text in _TRUE
+    if _NO.match(text):
+        return False
+    yes = _YES.match(text)
+    return True if yes and not _DENIAL.search(text[yes.end() :]) else MISSING
+
+
+def _enumerated(value: Any, enum: tuple[Any, ...]) -> Any:
+    for member in enum:
+        if type(member) is type(value) and member == value:
+            return member
+    if not isinstance(value, str):
+        return MISSING
+    folded = _folded(value)
+    matching = [member for member in enum if isinstance(member, str) and _folded(member) == folded]
+    if not matching:
+        codes = _SYMBOLS.get(value.casefold(), ())
+        matching = [member for member in enum if member in codes]
+    return matching[0] if len(matching) == 1 else MISSING
+
+
+def _folded(text: str) -> str:
+    """Bring a word of a list to one form: `https://schema.org/InStock`, `In stock` and `in_stock` are the same."""
+    named = _SCHEMA_ORG.match(text)
+    kept = [character for character in (named[1] if named else text).casefold() if character.isalnum()]
+    return "".join(kept) or text.casefold()
+
+
+def _string(value: Any, shape: Shape, context: Context) -> Any:
+    if isinstance(value, bool):
+        return MISSING
+    if isinstance(value, (int, float)):
+        return str(value) if math.isfinite(value) else MISSING
+    if shape.format in ("date", "date-time", "time", "duration"):
+        return _temporal(value, shape.format)
+    if shape.format in ("uri", "url", "uri-reference"):
+        joined = urljoin(context.url, value) if " " not in value else ""
+        return joined if joined.startswith(("http://", "https://")) else MISSING
+    named = re.match(r"\Ahttps?://schema\.org/(\w+)\Z", value)
+    return named[1] if named else value
+
+
+def _temporal(value: str, form: str) -> Any:
+    """Return a date or time in ISO 8601, or MISSING; nothing is guessed from other ways to write it."""
+    if form == "duration":
+        return value if _DURATION.match(value) else MISSING
+    try:
+        if form == "date":
+            return date.fromisoformat(value[:10]).isoformat() if value[10:11] in ("", "T", " ") else MISSING
+        if form == "time":
+            time.fromisoformat(value)
+            return value
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return MISSING
+    return value if moment.tzinfo is not None and "T" in value else MISSING

@@ -1,0 +1,215 @@
+"""Runs in flight: created, queued under a concurrency limit, followed, cancelled, ended once.
+
+Must not know HTTP or extraction.
+
+What a run does is `work`, given by the server. A run never depends on whoever asked for it: closing a stream changes
+nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import structlog
+
+from monitor.clock import Clock
+from monitor.embedded import wire
+from monitor.embedded.failure import RunError
+from monitor.embedded.ledger import Found, Ledger, Query, cut
+from monitor.embedded.order import Order
+from monitor.embedded.refusal import RequestError
+from monitor.errors import StoreError
+
+log = structlog.get_logger(__name__)
+
+MAX_DURATION = 600.0  # seconds; the platform's own limit of a run (agent-api.md 10)
+_PRUNE_EVERY = 500
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the work of a run found, and where each value came from (kept in the run object as `extraction`)."""
+
+    value: dict[str, Any]
+    extraction: dict[str, Any]
+
+
+Step = Callable[[str], None]
+Work = Callable[[Order, Step], Awaitable[Result]]
+
+
+@dataclass(eq=False, slots=True)
+class Flight:
+    """One run in flight: its object as it stands, who listens to its events, and whether it has ended."""
+
+    run: dict[str, Any]
+    order: Order
+    listeners: list[asyncio.Queue[dict[str, Any] | None]] = field(default_factory=list)
+    ending: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    step_began: float = 0.0
+
+    def tell(self, event: dict[str, Any] | None) -> None:
+        """Hand an event to every listener; None means that the stream is cut."""
+        for listener in self.listeners:
+            listener.put_nowait(event)
+
+
+class Runner:
+    """The runs of one agent. Ledger calls go through one thread, so that a slow disk never stops the loop."""
+
+    def __init__(
+        self, ledger: Ledger, clock: Clock, work: Work, new_id: Callable[[], str], *, concurrency: int
+    ) -> None:
+        self._ledger = ledger
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedded-ledger")
+        self._clock = clock
+        self._work = work
+        self._new_id = new_id
+        self._places = asyncio.Semaphore(concurrency)
+        self._flights: dict[str, Flight] = {}
+        self._created = 0
+        self.queue_limit = 1_000
+        self.stopping = False
+
+    async def start(self, order: Order, transport: str, group: asyncio.TaskGroup) -> Flight:
+        """Create a run and set it going in `group`.
+
+        Raises RequestError 429 when the queue is full, 503 while stopping.
+        """
+        if self.stopping:
+            raise RequestError(503, "SERVICE_BUSY", "the embedded agent is stopping")
+        if len(self._flights) >= self.queue_limit:
+            raise RequestError(429, "RATE_LIMIT_EXCEEDED", "too many runs are waiting; try again later", retry_after=5)
+        flight = Flight(wire.new_run(self._new_id(), order, transport, self.now()), order)
+        self._flights[flight.run["run_id"]] = flight
+        try:
+            await self._in_thread(self._ledger.add, flight.run)
+        except BaseException:
+            del self._flights[flight.run["run_id"]]
+            raise
+        self._created += 1
+        if self._created % _PRUNE_EVERY == 0:
+            await self._in_thread(self._ledger.prune)
+        flight.task = group.create_task(self._fly(flight), name=f"embedded-run-{flight.run['run_id']}")
+        return flight
+
+    async def get(self, run_id: str) -> dict[str, Any]:
+        """Return a run as it stands; raises RequestError 404."""
+        flight = self._flights.get(run_id)
+        run = flight.run if flight else await self._in_thread(self._ledger.get, run_id)
+        if run is None:
+            raise RequestError(404, "NOT_FOUND", "Run not found")
+        return run
+
+    async def find(self, query: Query) -> Found:
+        """Return one page of runs."""
+        return await self._in_thread(self._ledger.find, query)
+
+    async def cancel(self, run_id: str) -> dict[str, Any]:
+        """Cancel a run and return its true state, which may be another end; `message` says what was found."""
+        flight = self._flights.get(run_id)
+        run = await self.get(run_id)
+        message = None
+        if flight is None:
+            message = "Run already cancelled" if run["status"] == "CANCELLED" else "Run already finished"
+        elif run["_transport"] == "sync":
+            raise RequestError(400, "INVALID_INPUT", "Runs of /v1/automation/run cannot be cancelled", issues=[])
+        else:
+            await self._end(flight, flight.run | {"status": "CANCELLED"})
+            run = flight.run
+            message = None if run["status"] == "CANCELLED" else "Run already finished"
+        at = run["finished_at"] if run["status"] == "CANCELLED" else None
+        return {"run_id": run_id, "status": run["status"], "cancelled_at": at, "message": message}
+
+    async def stop(self) -> None:
+        """End every run in flight as cut, cut the streams, and close the ledger."""
+        self.stopping = True
+        for flight in list(self._flights.values()):
+            flight.tell(None)
+            await self._end(flight, cut(flight.run, self.now()))
+        await self._in_thread(self._ledger.close)
+        self._thread.shutdown(wait=False)
+
+    def now(self) -> str:
+        """Return the present instant in the wire's form."""
+        return wire.instant(self._clock.now())
+
+    async def _fly(self, flight: Flight) -> None:
+        async with self._places:
+            if flight.ending:
+                return
+            flight.run = flight.run | {"status": "RUNNING", "started_at": self.now()}
+            flight.step_began = self._clock.monotonic()
+            await self._end(flight, await self._outcome(flight))
+
+    async def _outcome(self, flight: Flight) -> dict[str, Any]:
+        limit = min(MAX_DURATION, float(flight.order.agent_config.max_duration_seconds or MAX_DURATION))
+        try:
+            await self._save(flight.run)
+            async with asyncio.timeout(limit):
+                found = await self._work(flight.order, lambda purpose: self._step(flight, purpose))
+        except RunError as failure:
+            return flight.run | {"status": "FAILED", "error": failure.error(), "extraction": failure.extraction}
+        except TimeoutError:
+            late = RunError("TIMEOUT", f"the run took longer than {limit:g} s", category="UNKNOWN")
+            return flight.run | {"status": "FAILED", "error": late.error()}
+        except Exception:  # one run's fault of ours must not end its siblings; it is logged and told
+            log.exception("embedded_run_broke", run_id=flight.run["run_id"])
+            broken = RunError("INTERNAL_ERROR", "the embedded agent failed on this page", category="SYSTEM_FAILURE")
+            return flight.run | {"status": "FAILED", "error": broken.error()}
+        return flight.run | {"status": "COMPLETED", "result": found.value, "extraction": found.extraction}
+
+    def _step(self, flight: Flight, purpose: str) -> None:
+        """Record one step and tell it; raises RunError when the order allows no more."""
+        steps = flight.run["steps"]
+        allowed = flight.order.agent_config.max_steps
+        if allowed is not None and len(steps) >= allowed:
+            raise RunError("MAX_STEPS_EXCEEDED", f"the run needs more than {allowed} steps")
+        moment, now = self._clock.monotonic(), self.now()
+        step = {
+            "id": f"step-{len(steps) + 1}",
+            "timestamp": now,
+            "status": "COMPLETED",
+            "action": purpose,
+            "screenshot": None,
+            "duration": f"{moment - flight.step_began:.1f}s",
+        }
+        flight.step_began = moment
+        flight.run = flight.run | {"steps": [*steps, step]}
+        flight.tell(wire.event("PROGRESS", now, flight.run["run_id"], purpose=purpose))
+
+    async def _end(self, flight: Flight, run: dict[str, Any]) -> None:
+        """End a run once: whoever comes first decides, everybody else waits for that end."""
+        if flight.ending:
+            await flight.ended.wait()
+            return
+        flight.ending = True
+        now = self.now()
+        run = run | {"finished_at": now, "num_of_steps": len(run["steps"])}
+        try:
+            await self._save(run)
+        finally:  # whoever asked for this end may be cancelled; the run has ended all the same
+            flight.run = run
+            flight.tell(wire.complete(run, now))
+            flight.ended.set()
+            self._flights.pop(run["run_id"], None)
+        if flight.task is not None and flight.task is not asyncio.current_task():
+            flight.task.cancel()
+
+    async def _save(self, run: dict[str, Any]) -> None:
+        try:
+            await self._in_thread(self._ledger.put, run)
+        except StoreError as problem:
+            # The client still gets its answer; only a later GET would not know it, and reads RUNNING
+            # until the next start.
+            log.exception("embedded_ledger_not_written", run_id=run["run_id"], problem=str(problem))
+
+    async def _in_thread(self, call: Callable[..., _T], *arguments: Any) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)

@@ -1,0 +1,74 @@
+"""The shapes that leave the embedded agent: instants, events, the run object (agent-api.md 4 and 6). Pure."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from monitor.embedded.order import Order
+
+TERMINAL = ("COMPLETED", "FAILED", "CANCELLED")
+STATUSES = ("PENDING", "RUNNING", *TERMINAL)
+
+# Legal inside JSON, but line ends to readers that split a stream by Unicode rules, the official SDK among them
+# (agent-api.md 4.1).
+_LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+
+
+def instant(moment: datetime) -> str:
+    """Return an aware instant as the API writes it: UTC, milliseconds, `Z`."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def event(kind: str, now: str, run_id: str | None = None, **fields: Any) -> dict[str, Any]:
+    """Return one event, its keys in the order seen on the live wire: type, run_id, then fields, timestamp, result."""
+    head: dict[str, Any] = {"type": kind}
+    if run_id is not None:
+        head["run_id"] = run_id
+    tail = {name: fields.pop(name) for name in ("result", "error") if name in fields}
+    return head | fields | {"timestamp": now} | tail
+
+
+def frame(value: dict[str, Any]) -> bytes:
+    """Return the bytes of one event of the stream: one `data:` line and an empty one."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)
+    return f"data: {text}\n\n".encode()
+
+
+def complete(run: dict[str, Any], now: str) -> dict[str, Any]:
+    """Return the COMPLETE event of a finished run: `result` on success, `error` otherwise, the other one absent."""
+    outcome = {"result": run["result"]} if run["status"] == "COMPLETED" else {}
+    if run["error"] is not None:
+        outcome = {"error": run["error"]}
+    return event("COMPLETE", now, run["run_id"], status=run["status"], **outcome)
+
+
+def new_run(run_id: str, order: Order, transport: str, now: str) -> dict[str, Any]:
+    """Return the run object of a run that was just created; `transport` is one of sync, async, sse and not shown."""
+    return {
+        "run_id": run_id,
+        "status": "PENDING",
+        "goal": order.goal,
+        "created_at": now,
+        "started_at": None,
+        "finished_at": None,
+        "num_of_steps": None,
+        "result": None,
+        "output_schema": order.output_schema,
+        "error": None,
+        "streaming_url": None,
+        "browser_config": {"proxy_enabled": False, "proxy_country_code": None},
+        "video_url": None,
+        "steps": [],
+        "profile_attached": False,
+        "extraction": None,
+        "_transport": transport,
+    }
+
+
+def shown(run: dict[str, Any], *, detail: bool) -> dict[str, Any]:
+    """Return a run as the API shows it: whole, or without steps and video as in lists."""
+    hidden = {"_transport"} if detail else {"_transport", "steps", "video_url", "extraction"}
+    return {name: value for name, value in run.items() if name not in hidden}

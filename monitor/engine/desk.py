@@ -1,0 +1,31 @@
+"""What every run of a process shares: the store and its writer, the agent's client, the clock, and who we are.
+
+A value that is handed around; it decides nothing and performs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from monitor.agent.client import Client
+from monitor.clock import Clock
+from monitor.store.owners import Owner
+from monitor.store.store import Store
+from monitor.store.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The parts of a process that executing a run needs. `reveal` resolves a secret reference to its value, late.
+
+    `told` is called after a commit that wrote outbox rows, so that the sender wakes without polling.
+    """
+
+    store: Store
+    writer: Writer
+    client: Client
+    clock: Clock
+    owner: Owner
+    reveal: Callable[[str], str]
+    told: Callable[[], None] = lambda: None

@@ -1,0 +1,185 @@
+"""The schedule: which watch is due when, as APScheduler jobs, one per distinct schedule and not per watch.
+
+APScheduler only wakes us (reliability.md finding 1; measurements.md "Scheduling": 100,000 single jobs blocked its loop
+for 13 s). The instants come from `watch.cron` and are handed over exactly; the clock may run faster than the machine's.
+Must not know what a run is or does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
+
+from monitor.clock import WallClock
+from monitor.watch.cron import occurrences
+from monitor.watch.model import Watch
+
+JITTER = timedelta(seconds=15)  # interface.md, "Defaults"
+CATCH_UP = timedelta(hours=24)  # interface.md: one period, at most 24 h
+PULSE = 30.0  # reliability.md D5: a stepped or suspended clock is noticed within 30 s
+SLICE = 200  # watches handed over before the loop gets a turn (measurements.md: 200 cost 4 ms)
+MOST_MISSED = 1_000  # missed occurrences of one schedule handed over after one stall of the loop
+EARLY = timedelta(seconds=0.5)  # a driven clock rounds: what fires this little early is due
+
+Due = Callable[[Watch, datetime], None]
+Missed = Callable[[Watch, datetime, str, str], None]
+
+
+def offset(name: str, window: timedelta = JITTER) -> timedelta:
+    """Return the watch's own delay after each due instant: whole seconds below `window`, always the same (D6)."""
+    spread = max(1, int(window.total_seconds()))
+    digest = hashlib.sha256(name.encode()).digest()
+    return timedelta(seconds=int.from_bytes(digest[:8]) % spread)
+
+
+def overdue(watch: Watch, last_due: datetime, now: datetime) -> tuple[datetime | None, list[datetime]]:
+    """Return (the one occurrence to catch up, or None; those that are missed) of (last_due, now].
+
+    At most one is caught up: the newest, if it is younger than one period (which the newest always is) and than 24 h
+    (reliability.md D4). What is older than 24 h is not looked at.
+    """
+    due = list(
+        itertools.takewhile(
+            lambda instant: instant <= now, occurrences(watch.cron, watch.timezone, max(last_due, now - CATCH_UP))
+        )
+    )
+    return (due[-1], due[:-1]) if due else (None, [])
+
+
+@dataclass
+class _Group:
+    """The watches of one schedule and one offset; `cursor` is the last instant that was handed over."""
+
+    expressions: Sequence[str]
+    timezone: str
+    delay: timedelta
+    cursor: datetime
+    watches: list[Watch] = field(default_factory=list)
+
+    def take(self, now: datetime) -> list[datetime]:
+        """Return the instants that are due by now and move the cursor behind them."""
+        due = []
+        for instant in occurrences(self.expressions, self.timezone, self.cursor):
+            if instant + self.delay > now + EARLY or len(due) >= MOST_MISSED:
+                break
+            due.append(instant)
+        if due:
+            self.cursor = due[-1]
+        return due
+
+
+class _Occurrences(BaseTrigger):  # type: ignore[misc] # APScheduler ships no types
+    """APScheduler's view of a group: when, on the machine's clock, the next instant of our clock is due."""
+
+    def __init__(self, group: _Group, clock: WallClock) -> None:
+        self._group = group
+        self._clock = clock
+        self._last = group.cursor
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:  # noqa: ARG002 - APScheduler's signature
+        group = self._group
+        # Instants that were slept through need no fire of their own: `_Group.take` finds them by its cursor.
+        after = self._last if previous_fire_time is None else max(self._last, self._clock.now() - group.delay)
+        instant = next(iter(occurrences(group.expressions, group.timezone, after)), None)
+        if instant is None:
+            return None
+        self._last = instant
+        return self._clock.wall(instant + group.delay)
+
+
+class Schedule:
+    """Fires each watch at its instants: `due(watch, instant)` for the newest, `missed(...)` for those slept through."""
+
+    def __init__(self, clock: WallClock, due: Due, missed: Missed) -> None:
+        self._clock = clock
+        self._due = due
+        self._missed = missed
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._groups: dict[tuple[tuple[str, ...], str, timedelta], _Group] = {}
+        self._pulse: asyncio.Task[None] | None = None
+        self.last_pulse = clock.monotonic()
+
+    def add(self, watches: Iterable[Watch], now: datetime) -> None:
+        """Schedule watches from `now` on."""
+        for watch in watches:
+            key = (tuple(watch.cron), watch.timezone, offset(watch.name))
+            group = self._groups.get(key)
+            if group is None:
+                group = self._groups[key] = _Group(key[0], key[1], key[2], cursor=now)
+                self._scheduler.add_job(
+                    self._fire,
+                    _Occurrences(group, self._clock),
+                    args=(group,),
+                    misfire_grace_time=None,  # lateness is ours to judge: its default of 1 s loses runs
+                    coalesce=True,
+                    max_instances=1,
+                )
+            group.watches.append(watch)
+
+    async def _fire(self, group: _Group) -> None:
+        due = group.take(self._clock.now())
+        for number, watch in enumerate(group.watches):
+            for instant in due[:-1]:
+                self._missed(watch, instant, "LATE", "the daemon woke after the next occurrence was due")
+            if due:
+                self._due(watch, due[-1])
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+
+    async def _keep_pulse(self) -> None:
+        while True:
+            await asyncio.sleep(PULSE / 3)
+            self._scheduler.wakeup()
+            self.last_pulse = self._clock.monotonic()
+
+    @property
+    def stalled(self) -> bool:
+        """True when the loop has not come round for so long that occurrences are late."""
+        return self._clock.monotonic() - self.last_pulse > 3 * PULSE * self._clock.speed
+
+    async def __aenter__(self) -> Self:
+        self._scheduler.start()
+        self._pulse = asyncio.create_task(self._keep_pulse(), name="schedule pulse")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._scheduler.shutdown(wait=False)
+        if self._pulse is not None:
+            self._pulse.cancel()
+            await asyncio.gather(self._pulse, return_exceptions=True)
+
+
+def next_due(watch: Watch, now: datetime, count: int = 1) -> list[datetime]:
+    """Return the next `count` occurrences of a watch, without its offset."""
+    found: list[datetime] = []
+    for instant in occurrences(watch.cron, watch.timezone, now):
+        found.append(instant)
+        if len(found) == count:
+            break
+    return found
+
+
+def runs_a_month(watch: Watch, now: datetime) -> int:
+    """Return about how many occurrences 30 days hold: counted, or scaled up from the first 2,000 of them."""
+    horizon = now + timedelta(days=30)
+    most = 2_000
+    instants: list[datetime] = []
+    for instant in occurrences(watch.cron, watch.timezone, now):
+        if instant > horizon:
+            return len(instants)
+        instants.append(instant)
+        if len(instants) == most:
+            days = (instants[-1] - now) / timedelta(days=1)
+            return round(most * 30 / days)
+    return len(instants)

@@ -1,0 +1,89 @@
+"""Addresses as people write them in settings: an origin to call, a host and port to listen on, a database.
+
+Owns their forms only; nothing is looked up or connected to.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the dashboard listens; port 0 is any free one."""
+
+    host: str
+    port: int
+
+    @property
+    def loopback(self) -> bool:
+        """True when only this machine can reach it."""
+        return is_loopback(self.host)
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def is_loopback(host: str) -> bool:
+    """True for a host that is this machine by its form: localhost, 127.0.0.0/8, ::1."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def origin(text: str) -> str:
+    """Return scheme, host and port of an API; raises ValueError unless it is https, or http on loopback.
+
+    The error never repeats the text: somebody may have put credentials into it.
+    """
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError("must be an origin, as in https://agent.tinyfish.ai") from None
+    if not host or not text.isascii() or not re.fullmatch(r"[\w.\[\]:-]+", parts.netloc) or port == 0 or "\\" in text:
+        raise ValueError("must be an origin without a user name, as in https://agent.tinyfish.ai")
+    if parts.path not in {"", "/"} or "?" in text or "#" in text or text != text.strip():
+        raise ValueError("must be an origin alone, without a path, as in https://agent.tinyfish.ai")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
+        raise ValueError("must be https (http on this machine only): the API key would be readable on the way")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def listen(text: str) -> Listen | None:
+    """Return the host and port of `host:port`, None for an empty text; raises ValueError."""
+    if not text.strip():
+        return None
+    host, _, port = text.strip().rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    named = re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", bare)
+    address = _is_address(bare) and (":" in bare) == (bare != host)
+    if not (named or address) or not re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) or int(port) > 65_535:
+        raise ValueError("must be host:port, as in 127.0.0.1:8600 or [::1]:8600, or empty to switch it off")
+    return Listen(bare, int(port))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
+
+
+def database(text: str) -> str:
+    """Return the path in `sqlite:///…` or in a plain path; raises ValueError for what cannot be a database here."""
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme.lower().split("+")[0] in {"postgresql", "postgres"}:
+        raise ValueError("PostgreSQL is not supported yet: use a path or sqlite:///state/monitor.db")
+    if separator and scheme != "sqlite":
+        raise ValueError("must be a path, or sqlite:///state/monitor.db")
+    path = rest[1:] if separator else text
+    if (separator and not rest.startswith("/")) or not path.strip("/ ") or not path.isprintable() or "?" in path:
+        raise ValueError("must be the path of a file, or sqlite:/// and a path")
+    if path.startswith(("~", ":memory:")) or path.endswith("/"):
+        raise ValueError("must be the path of a file, written out: ~ and :memory: are not known here")
+    return path

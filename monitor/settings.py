@@ -1,0 +1,300 @@
+"""The settings of a workspace, read once and passed down as a value: option, environment, .env, monitor.yaml, default.
+
+The table is interface.md, "Workspace". Secrets are resolved when they are first asked for, so that commands which
+need none work without them. Must not know watches, nor what a setting does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any
+
+import pydantic
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError, field_validator
+
+from monitor.errors import DefinitionError, SecretError, UsageError
+from monitor.files import addresses, choices, documents, secrets, validation, zones
+from monitor.files.addresses import Listen
+from monitor.files.choices import Log
+from monitor.files.documents import Document
+from monitor.files.environment import read_dotenv
+from monitor.files.problems import Problem
+from monitor.files.secrets import Held, Secret
+
+FILE = "monitor.yaml"
+_TARGET_NAME = re.compile(r"[^\W_][\w .-]{0,99}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """One row of the table: its variable, what reads its text, and the text of its default."""
+
+    variable: str
+    read: Callable[[str], Any]
+    default: str
+
+
+_SETTINGS: dict[str, _Setting] = {
+    "agent": _Setting("MONITOR_AGENT", choices.one_of("tinyfish", "embedded"), "tinyfish"),
+    "base_url": _Setting("TINYFISH_BASE_URL", addresses.origin, "https://agent.tinyfish.ai"),
+    "state": _Setting("MONITOR_STATE", addresses.database, "state/monitor.db"),
+    "queue": _Setting("MONITOR_QUEUE", choices.one_of("local", later=["postgres"]), "local"),
+    "concurrency": _Setting("MONITOR_CONCURRENCY", choices.whole(1, 10_000), "2"),
+    "http": _Setting("MONITOR_HTTP", addresses.listen, "127.0.0.1:8600"),
+    "log": _Setting("MONITOR_LOG", choices.log, "info:console"),
+}
+_KEY, _KEY_FILE, _TOKEN = "TINYFISH_API_KEY", "TINYFISH_API_KEY_FILE", "MONITOR_HTTP_TOKEN"
+_PROMISED = validation.Promised(fields=frozenset({"tags", "hosts", "spending", "quiet_hours", "dead_man"}))
+
+
+def _with_references(text: str) -> str:
+    try:
+        secrets.references(text)
+    except SecretError as problem:
+        raise ValueError(str(problem)) from None
+    return text
+
+
+def _target_name(name: str) -> str:
+    if not _TARGET_NAME.match(name):
+        raise ValueError("the name of a target is made of letters, digits, blanks, dots, hyphens and underscores")
+    return name
+
+
+_Filled = Annotated[str, Field(min_length=1)]
+_SecretText = Annotated[_Filled, AfterValidator(_with_references)]
+
+
+class _File(BaseModel):
+    """monitor.yaml: every setting, and what only the file can say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    agent: Any = None
+    api_key: _SecretText = ""
+    api_key_file: _Filled = ""
+    base_url: Any = None
+    state: Any = None
+    queue: Any = None
+    concurrency: Any = None
+    http: Any = None
+    http_token: _SecretText = ""
+    log: Any = None
+    timezone: Annotated[str, AfterValidator(lambda name: zones.zone(name).key)] = "UTC"
+    targets: dict[Annotated[str, AfterValidator(_target_name)], _SecretText] = Field(default_factory=dict)
+    defaults: dict[str, Any] = Field(default_factory=dict)
+    allow_private: StrictBool = False
+
+    @field_validator("defaults")
+    @classmethod
+    def _no_name(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if "name" in value:
+            raise ValueError("defaults cannot give every watch the same name")
+        return value
+
+    @field_validator("api_key_file")
+    @classmethod
+    def _one_key(cls, value: str, info: pydantic.ValidationInfo) -> str:
+        if info.data.get("api_key"):
+            raise ValueError("api_key is set too: keep one of them")
+        return value
+
+    @field_validator(*_SETTINGS, mode="before")
+    @classmethod
+    def _read(cls, value: object, info: pydantic.ValidationInfo) -> object:
+        if info.field_name == "concurrency" and isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str):
+            raise ValueError("must be a text: quote it")  # noqa: TRY004 - pydantic reports ValueErrors
+        return _SETTINGS[str(info.field_name)].read(value)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of one workspace; `origins` says of each where it came from.
+
+    `state` is the database's URL (`sqlite:////…`), `database` its file; `targets` keeps references as written;
+    `environ` is the environment over .env, for resolving them; `defaults` is merged under every watch.
+    """
+
+    workspace: Path
+    agent: str
+    base_url: str
+    state: str
+    queue: str
+    concurrency: int
+    http: Listen | None
+    log: Log
+    timezone: str
+    targets: Mapping[str, str] = field(repr=False)
+    defaults: Document | None = field(repr=False)
+    allow_private: bool
+    environ: Mapping[str, str] = field(repr=False)
+    origins: Mapping[str, str]
+    held: Mapping[str, Held] = field(repr=False)
+
+    @property
+    def database(self) -> Path:
+        """The file of the embedded database."""
+        return Path(self.state.removeprefix("sqlite:///"))
+
+    @cached_property
+    def api_key(self) -> Secret | None:
+        """The key of the agent API, trimmed and fit for a header; raises SecretError, naming the reference only."""
+        return self._secret("api_key")
+
+    @cached_property
+    def http_token(self) -> Secret | None:
+        """The token of the dashboard and its API; raises SecretError, naming the reference only."""
+        return self._secret("http_token")
+
+    def _secret(self, name: str) -> Secret | None:
+        held = self.held.get(name)
+        return held.read(self.environ, self.workspace) if held else None
+
+    def shown(self) -> list[tuple[str, str, str]]:
+        """Return (name, value, origin) of every setting, with secrets masked, for `monitor settings`."""
+        rows = [("workspace", str(self.workspace), self.origins["workspace"])]
+        for name in (*_SETTINGS, "timezone", "allow_private"):
+            value: object = getattr(self, name)
+            text = str(value).lower() if isinstance(value, bool) else str("off" if value is None else value)
+            rows.append((name, text, self.origins[name]))
+        for name in ("api_key", "http_token"):
+            held = self.held.get(name)
+            rows.append((name, held.shown() if held else "not set", self.origins.get(name, "default")))
+        rows += [(f"targets.{name}", secrets.mask(text), FILE) for name, text in self.targets.items()]
+        if self.defaults:
+            rows.append(("defaults", ", ".join(self.defaults.value), FILE))
+        return rows
+
+
+def load(workspace: Path | None, options: Mapping[str, str], environ: Mapping[str, str]) -> Settings:
+    """Return the settings of a workspace (the option, MONITOR_WORKSPACE, or the current folder); it need not exist.
+
+    `options` are command-line options by setting name; relative paths are under the workspace. Raises UsageError for
+    an option or a variable, DefinitionError for monitor.yaml and .env.
+    """
+    unknown = set(options) - set(_SETTINGS)
+    if unknown:
+        raise UsageError(f"there is no option for the setting {min(unknown)}")
+    folder, origin = _workspace(workspace, environ)
+    dotenv = read_dotenv(folder / ".env")
+    document, file = _read_file(folder / FILE)
+    sources = _Sources(options, environ, dotenv, document, file)
+    values, origins = sources.settings()
+    held, secret_origins = sources.secrets()
+    values["state"] = "sqlite:///" + str((folder / values["state"]).absolute())
+    if values["http"] and not values["http"].loopback and "http_token" not in held:
+        message = f"http {values['http']} ({origins['http']}) can be reached from other machines"
+        raise UsageError(message, hint=f"set {_TOKEN} to a long random text")
+    for name in ("timezone", "allow_private"):
+        origins[name] = sources.file_origin(name) or "default"
+    return Settings(
+        **values,
+        workspace=folder,
+        timezone=file.timezone,
+        targets=MappingProxyType(dict(file.targets)),
+        defaults=document.part("defaults") if document else None,
+        allow_private=file.allow_private,
+        environ=MappingProxyType({**dotenv, **environ}),
+        origins=MappingProxyType({"workspace": origin, **origins, **secret_origins}),
+        held=MappingProxyType(held),
+    )
+
+
+def _workspace(workspace: Path | None, environ: Mapping[str, str]) -> tuple[Path, str]:
+    given = environ.get("MONITOR_WORKSPACE")
+    folder, origin = Path(), "current folder"
+    if workspace is not None:
+        folder, origin = workspace, "option --workspace"
+    elif given:
+        folder, origin = Path(given), "environment MONITOR_WORKSPACE"
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"the workspace {folder} is not a folder ({origin})")
+    return folder.absolute(), origin
+
+
+def _read_file(path: Path) -> tuple[Document | None, _File]:
+    if not path.exists() and not path.is_symlink():
+        if path.with_suffix(".yml").exists():
+            raise DefinitionError([Problem("monitor.yml", 0, 0, "", "this file is not read", f"call it {FILE}")])
+        return None, _File()
+    read = [document for document in documents.read(path, FILE) if document.value is not None]
+    if not read:
+        return None, _File()
+    if len(read) > 1 or not isinstance(read[0].value, dict):
+        raise DefinitionError([Problem(FILE, 0, 0, "", "must be one map of fields")])
+    document = read[0]
+    try:
+        return document, _File.model_validate(document.value)
+    except ValidationError as error:
+        raise DefinitionError(validation.problems(error, document, _File, promised=_PROMISED)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """The places a setting may come from, first the strongest."""
+
+    options: Mapping[str, str]
+    environ: Mapping[str, str]
+    dotenv: Mapping[str, str]
+    document: Document | None
+    file: _File
+
+    def settings(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return each setting's value and origin; raises UsageError that names the option or variable."""
+        found = {name: self._setting(name, setting) for name, setting in _SETTINGS.items()}
+        values = {name: value for name, (value, _) in found.items()}
+        return values, {name: origin for name, (_, origin) in found.items()}
+
+    def _setting(self, name: str, setting: _Setting) -> tuple[Any, str]:
+        option, variable = f"--{name.replace('_', '-')}", setting.variable
+        if name in self.options:
+            return _understood(setting, self.options[name], option), f"option {option}"
+        for values, word in ((self.environ, "environment"), (self.dotenv, ".env")):
+            text = values.get(variable)
+            if text or (text == "" and name == "http"):  # an empty MONITOR_HTTP is off; any other empty one is not set
+                return _understood(setting, text, variable), f"{word} {variable}"
+        if origin := self.file_origin(name):
+            return getattr(self.file, name), origin
+        return setting.read(setting.default), "default"
+
+    def file_origin(self, name: str) -> str | None:
+        """Return `monitor.yaml:LINE` when the file sets `name`."""
+        if self.document is None or name not in self.file.model_fields_set:
+            return None
+        return f"{FILE}:{self.document.position((name,), key=True)[0]}"
+
+    def secrets(self) -> tuple[dict[str, Held], dict[str, str]]:
+        """Return the secrets that were given, unread, and their origins."""
+        held: dict[str, Held] = {}
+        origins: dict[str, str] = {}
+        for name, variable, file_variable in (("api_key", _KEY, _KEY_FILE), ("http_token", _TOKEN, "")):
+            if found := self._secret(name, variable, file_variable):
+                held[name], origins[name] = found
+        return held, origins
+
+    def _secret(self, name: str, variable: str, file_variable: str) -> tuple[Held, str] | None:
+        for values, word in ((self.environ, "environment"), (self.dotenv, ".env")):
+            if values.get(variable) and values.get(file_variable):
+                raise UsageError(f"{variable} and {file_variable} are both set ({word})", hint="keep one of them")
+            if values.get(variable):
+                return Held(variable, Secret(values[variable]), "plain"), f"{word} {variable}"
+            if values.get(file_variable):
+                return Held(file_variable, Secret(values[file_variable]), "path"), f"{word} {file_variable}"
+        for field_name, form in ((name, "references"), (f"{name}_file", "path")):
+            if origin := self.file_origin(field_name):
+                return Held(f"{field_name} of {FILE}", Secret(getattr(self.file, field_name)), form), origin
+        return None
+
+
+def _understood(setting: _Setting, text: str, name: str) -> Any:
+    try:
+        return setting.read(text.strip())
+    except ValueError as problem:
+        raise UsageError(f"{name} {problem}") from None

@@ -1,0 +1,117 @@
+"""An opened database: its connections, its transactions, and one lock for all that write from this process.
+
+Writes are `BEGIN IMMEDIATE`, so they wait for the write lock at once instead of failing in the middle (reliability.md
+E15, row 100); threads of this process queue on a lock of ours first, because SQLite's waiting is polling and unfair.
+Reads are transactions too, so that several statements see one state; they must be short, since under a rollback journal
+an open reader holds up commits. Must not know the tables' meaning.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import sqlalchemy
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
+
+from monitor.errors import StoreBusy, StoreError, StoreUnwritable
+from monitor.store import migrate, sqlite
+
+_POOL = 8  # connections kept; as many again are opened when more threads read at once
+
+
+class Database:
+    """A SQLite file of ours at the present revision."""
+
+    def __init__(self, path: Path, journal: sqlite.Journal, busy_timeout: float) -> None:
+        self.path = path
+        self.journal = journal
+        self._busy_timeout = busy_timeout
+        self._closed = False
+        self._writing = threading.Lock()
+        self._file = _identity(path)
+        self._engine = sqlalchemy.create_engine(
+            "sqlite://",
+            creator=lambda: sqlite.connect(path, busy_timeout=busy_timeout),
+            poolclass=sqlalchemy.QueuePool,
+            pool_size=_POOL,
+            max_overflow=_POOL,
+            pool_timeout=busy_timeout,
+            hide_parameters=True,  # what pages said must not reach a log through an exception
+        )
+        event.listen(self._engine, "begin", _begin)
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool, busy_timeout: float) -> Database:
+        """Open, make or migrate the file; see `Store.open` for what is raised."""
+        with sqlite.translated(path):
+            if create:
+                sqlite.make_file(path)
+            elif not path.is_file() or not path.stat().st_size:
+                raise StoreError(f"{path}: there is no store yet", hint="the first run makes it")
+            with closing(sqlite.connect(path, busy_timeout=busy_timeout)) as connection:
+                revision = sqlite.revision_of(connection, path)
+                journal = sqlite.set_journal(connection, path)
+            if revision != sqlite.REVISIONS[-1]:
+                migrate.bring_up(path)
+            return cls(path, journal, busy_timeout)
+
+    def close(self) -> None:
+        """Close the connections; waits for a write that is going on."""
+        with self._writing:
+            self._closed = True
+            self._engine.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[sqlalchemy.Connection]:
+        """Give a connection inside a read transaction."""
+        with sqlite.translated(self.path), self._transaction(write=False) as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlalchemy.Connection]:
+        """Give a connection inside a write transaction: committed whole at the end, rolled back on any exception."""
+        if not self._writing.acquire(timeout=self._busy_timeout):
+            raise StoreBusy(f"{self.path}: another thread writes for too long", hint="try again")
+        try:
+            with sqlite.translated(self.path), self._transaction(write=True) as connection:
+                yield connection
+        finally:
+            self._writing.release()
+
+    def check_same_file(self) -> None:
+        """Raise StoreUnwritable when the file was deleted or replaced since it was opened (reliability.md row 104)."""
+        if _identity(self.path) != self._file:
+            raise StoreUnwritable(
+                f"{self.path}: the file was deleted or replaced while in use",
+                hint="stop the program and put the file back",
+            )
+
+    @contextmanager
+    def _transaction(self, *, write: bool) -> Iterator[sqlalchemy.Connection]:
+        if self._closed:
+            raise StoreError(f"{self.path}: the store is closed")
+        with self._engine.connect().execution_options(monitor_write=write) as connection:
+            try:
+                with connection.begin():
+                    yield connection
+            except DBAPIError as error:
+                if isinstance(sqlite.meaning(error.orig, self.path), StoreUnwritable):
+                    connection.invalidate()  # after an error of the disk a connection is not believed again (row 102)
+                raise
+
+
+def _begin(connection: sqlalchemy.Connection) -> None:
+    write = connection.get_execution_options().get("monitor_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,130 @@
+"""What one decision changes: the record, the watch's state and baseline, the outbox rows and the retry, all or nothing.
+
+Statements on a connection inside a write transaction (reliability.md B5). Must not know how a decision was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from monitor.agent.outcome import Outcome
+from monitor.errors import StoreConflict
+from monitor.judge.decision import Baseline, Decision, Verdict, WatchState
+from monitor.store import opening, rows
+from monitor.store.records import NewDelivery, Record
+from monitor.store.tables import UNFINISHED, outbox, retries, runs, watch_state
+from monitor.watch.run import Run
+
+
+def state_of(connection: Connection, watch: str) -> WatchState:
+    """Return all that is remembered of a watch, the baseline with its result; an empty state for an unknown watch."""
+    query = (
+        select(watch_state, runs.c.due_at, runs.c.result)
+        .outerjoin(runs, runs.c.id == watch_state.c.baseline_run)
+        .where(watch_state.c.watch == watch)
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return WatchState()
+    baseline = None if row.baseline_run is None else Baseline(row.baseline_run, row.due_at, row.result)
+    return WatchState(row.generation, baseline, row.failures, rows.incident(row), row.last_good_at)
+
+
+def judge(
+    connection: Connection, run: Run, owner: str, outcome: Outcome, decision: Decision, now: datetime, told: int
+) -> Record:
+    """Close the run's row and return the record; raises StoreConflict when it is judged already or another's.
+
+    `told` is the number of notifications. The outcome is written only where `settle` did not write it before.
+    """
+    stage = connection.execute(select(runs.c.stage).where(runs.c.id == run.id)).scalar_one_or_none()
+    fields = {} if stage == "settled" else opening.outcome_fields(outcome, now)
+    fields |= {
+        "stage": "judged",
+        "verdict": str(decision.verdict),
+        "reason": decision.reason,
+        "code": str(decision.code) if decision.code else func.coalesce(fields.get("code"), runs.c.code),
+        "result": decision.result,
+        "changes": [change.as_json() for change in decision.changes] or None,
+        "violations": [violation.as_json() for violation in decision.violations] or None,
+        "notifications": told,
+        "updated_at": now,
+    }
+    ours = (runs.c.id == run.id, runs.c.owner == owner, runs.c.watch == run.watch, runs.c.dry == run.dry, UNFINISHED)
+    if connection.execute(update(runs).where(*ours).values(**fields)).rowcount != 1:
+        raise opening.conflict(connection, run.id, owner)
+    return rows.record(connection.execute(select(*rows.record_columns(raw=False)).where(runs.c.id == run.id)).one())
+
+
+def replace_state(connection: Connection, run: Run, decision: Decision, now: datetime) -> None:
+    """Write the watch's next state; the baseline stays or becomes this run's result (reliability.md B1)."""
+    state = decision.state
+    before = connection.execute(select(watch_state).where(watch_state.c.watch == run.watch)).one_or_none()
+    _check_baseline(run, decision, before)
+    incident = state.incident
+    values = {
+        "generation": state.generation,
+        "baseline_run": state.baseline.run if state.baseline else None,
+        "failures": state.failures,
+        "incident_id": incident.id if incident else None,
+        "incident_opened_at": incident.opened_at if incident else None,
+        "incident_code": str(incident.code) if incident else None,
+        "incident_announced": incident.announced if incident else None,
+        "last_run": run.id,
+        "last_good_at": state.last_good_at,
+        "updated_at": now,
+    }
+    connection.execute(
+        insert(watch_state)
+        .values(watch=run.watch, **values)
+        .on_conflict_do_update(index_elements=["watch"], set_=values)
+    )
+
+
+def _check_baseline(run: Run, decision: Decision, before: Row[tuple[object, ...]] | None) -> None:
+    baseline = decision.state.baseline
+    if baseline is None or (before is not None and baseline.run == before.baseline_run):
+        return
+    if baseline.run != run.id:
+        raise StoreConflict(f"run {run.id} was judged against a state of {run.watch} that is no longer the stored one")
+    if decision.verdict not in {Verdict.BASELINE, Verdict.CHANGED}:
+        raise StoreConflict(f"run {run.id} ended {decision.verdict}: its result cannot become the baseline")
+
+
+def enqueue(connection: Connection, run: Run, deliveries: Sequence[NewDelivery], now: datetime) -> None:
+    """Insert one pending outbox row per delivery, in their order; a pair (event, target) that exists stays one row."""
+    for each in deliveries:
+        row = {
+            "event": each.event,
+            "run": run.id,
+            "watch": run.watch,
+            "target": each.target,
+            "kind": str(each.kind),
+            "title": each.title,
+            "body": each.body,
+            "state": "pending",
+            "attempts": 0,
+            "created_at": now,
+            "next_at": now,
+            "repeat": False,
+        }
+        connection.execute(insert(outbox).values(**row).on_conflict_do_nothing())
+
+
+def wait_to_retry(connection: Connection, decision: Decision, retry_run: Run) -> None:
+    """Make the next attempt of the occurrence durable; it begins with `begin_run` of this very run."""
+    assert decision.retry is not None
+    row = {
+        "watch": retry_run.watch,
+        "due_at": retry_run.due_at,
+        "attempt": retry_run.attempt,
+        "run": retry_run.id,
+        "trigger": str(retry_run.trigger),
+        "at": decision.retry.at,
+        "reason": decision.retry.reason,
+    }
+    connection.execute(insert(retries).values(**row).on_conflict_do_nothing())

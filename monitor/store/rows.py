@@ -1,0 +1,91 @@
+"""Rows as values: what `records.py` promises, built from what the tables hold. Must not know when a row is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row
+
+from monitor.judge.decision import Incident
+from monitor.store.records import Delivery, Record, Unfinished
+from monitor.store.tables import outbox, runs
+from monitor.watch.run import Run, Trigger
+
+_RECORD = [column for column in runs.c if column.name not in {"goal", "terminal"}]
+
+
+def record_columns(*, raw: bool) -> list[ColumnElement[Any]]:
+    """Return the columns of a `Record`; the terminal record only when `raw` is asked for."""
+    return [*_RECORD, runs.c.terminal] if raw else [*_RECORD]
+
+
+def record(row: Row[Any], *, raw: bool = False) -> Record:
+    """Return a judged row as a `Record`."""
+    return Record(
+        id=row.id,
+        watch=row.watch,
+        due_at=row.due_at,
+        attempt=row.attempt,
+        trigger=row.trigger,
+        dry=row.dry,
+        run_id=row.run_id,
+        verdict=row.verdict,
+        reason=row.reason,
+        code=row.code,
+        outcome={"kind": row.kind, "code": row.code, "api_code": row.api_code, "message": row.message},
+        changes=row.changes or [],
+        violations=row.violations or [],
+        result=row.result,
+        steps=row.steps,
+        notifications=row.notifications,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        generation=row.generation,
+        raw=row.terminal.get("raw") if raw and row.terminal else None,
+        streaming_url=row.streaming_url,
+    )
+
+
+def run(row: Row[Any]) -> Run:
+    """Return the `Run` that a row of `runs` was opened for."""
+    return Run(row.id, row.watch, row.due_at, row.attempt, Trigger(row.trigger), row.dry)
+
+
+def retry(row: Row[Any]) -> Run:
+    """Return the `Run` that a row of `retries` waits to open."""
+    return Run(row.run, row.watch, row.due_at, row.attempt, Trigger(row.trigger))
+
+
+def unfinished(row: Row[Any]) -> Unfinished:
+    """Return a row that is not judged as `Unfinished`."""
+    return Unfinished(
+        run=run(row),
+        stage=row.stage,
+        goal=row.goal or "",
+        opened_at=row.opened_at,
+        run_id=row.run_id,
+        outcome=row.terminal,
+        owner=row.owner,
+        generation=row.generation,
+        streaming_url=row.streaming_url,
+    )
+
+
+def incident(row: Row[Any]) -> Incident | None:
+    """Return the open incident of a row of `watch_state`."""
+    if row.incident_id is None:
+        return None
+    return Incident(row.incident_id, row.incident_opened_at, row.incident_code, announced=row.incident_announced)
+
+
+_DELIVERY = [column for column in outbox.c if column.name != "sender"]
+
+
+def delivery_columns() -> list[ColumnElement[Any]]:
+    """Return the columns of a `Delivery`."""
+    return [*_DELIVERY]
+
+
+def delivery(row: Row[Any]) -> Delivery:
+    """Return a row of the outbox as a `Delivery`."""
+    return Delivery(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping

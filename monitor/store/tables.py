@@ -1,0 +1,134 @@
+"""The tables as the present code reads and writes them; how they came to be is in `migrations/`.
+
+Uniqueness lives here and not in code: one row per (watch, due_at, attempt), one unfinished run per watch, one row per
+(event, target). Must not know how a database is opened.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+from monitor.store.columns import Instant, Name, Packed, Words
+
+metadata = MetaData()
+
+# The wide columns stand last: a list of runs then never walks their overflow pages.
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Name, primary_key=True, nullable=False),
+    Column("watch", Name, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("trigger", Name, nullable=False),
+    Column("dry", Boolean, nullable=False),
+    Column("stage", Name, nullable=False),
+    Column("owner", Name, nullable=False),
+    Column("generation", Name, nullable=False),
+    Column("run_id", Words),
+    Column("streaming_url", Words),
+    Column("opened_at", Instant),  # NULL: an occurrence that did not run; such rows are no spending
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    Column("updated_at", Instant, nullable=False),
+    Column("kind", Name),
+    Column("code", Name),
+    Column("api_code", Words),
+    Column("message", Words),
+    Column("steps", Integer),
+    Column("verdict", Name),
+    Column("reason", Words),
+    Column("notifications", Integer, nullable=False),
+    Column("goal", Packed),
+    Column("changes", Packed),
+    Column("violations", Packed),
+    Column("result", Packed),
+    Column("terminal", Packed),  # the whole Outcome, `terminal.as_json`
+    UniqueConstraint("watch", "due_at", "attempt", name="runs_occurrence"),
+    CheckConstraint("stage IN ('intent', 'accepted', 'settled', 'judged')", name="runs_stage"),
+    CheckConstraint("(stage = 'judged') = (verdict IS NOT NULL)", name="runs_judged"),
+    CheckConstraint("attempt >= 1", name="runs_attempt"),
+)
+UNFINISHED = text("stage <> 'judged'")
+Index("runs_unfinished", runs.c.watch, unique=True, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
+Index("runs_history", runs.c.watch, runs.c.id)
+Index("runs_verdicts", runs.c.watch, runs.c.verdict, runs.c.id)
+Index("runs_opened", runs.c.opened_at, runs.c.watch)
+Index("runs_remote", runs.c.run_id)
+
+watch_state = Table(
+    "watch_state",
+    metadata,
+    Column("watch", Name, primary_key=True, nullable=False),
+    Column("generation", Name, nullable=False),
+    Column("baseline_run", Name, ForeignKey("runs.id")),
+    Column("failures", Integer, nullable=False),
+    Column("incident_id", Name),
+    Column("incident_opened_at", Instant),
+    Column("incident_code", Name),
+    Column("incident_announced", Boolean),
+    Column("last_run", Name, ForeignKey("runs.id")),  # the newest run that was made; skips do not move it
+    Column("last_good_at", Instant),
+    Column("updated_at", Instant, nullable=False),
+)
+
+retries = Table(
+    "retries",
+    metadata,
+    Column("watch", Name, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("run", Name, nullable=False),  # the id that the run will have
+    Column("trigger", Name, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("reason", Words, nullable=False),
+    PrimaryKeyConstraint("watch", "due_at", "attempt", name="retries_occurrence"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True, nullable=False),
+    Column("event", Name, nullable=False),
+    Column("run", Name, ForeignKey("runs.id"), nullable=False),
+    Column("watch", Name, nullable=False),
+    Column("target", Words, nullable=False),
+    Column("kind", Name, nullable=False),
+    Column("title", Words, nullable=False),
+    Column("body", Words, nullable=False),
+    Column("state", Name, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("next_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    Column("error", Words),
+    Column("sender", Name),
+    Column("repeat", Boolean, nullable=False),
+    UniqueConstraint("event", "target", name="outbox_event_target"),
+    CheckConstraint("state IN ('pending', 'sending', 'done', 'dead')", name="outbox_state"),
+    CheckConstraint("(state = 'sending') = (sender IS NOT NULL)", name="outbox_sender"),
+    sqlite_autoincrement=True,  # an id is never used twice, also after old rows were pruned
+)
+OPEN = text("state IN ('pending', 'sending')")
+Index("outbox_open", outbox.c.watch, outbox.c.target, outbox.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
+Index("outbox_states", outbox.c.state, outbox.c.next_at)
+Index("outbox_run", outbox.c.run)
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("name", Name, primary_key=True, nullable=False),
+    Column("at", Instant, nullable=False),
+)

@@ -1,0 +1,244 @@
+"""Reading `watches/`: every watch that is sound, and every problem of all the others, at once, with its position.
+
+A bad watch never hides a good one. Checks that need other rooms are handed in as callables. Must not know what they
+check, nor when or where a watch runs.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from monitor.errors import MonitorError
+from monitor.files import documents, validation
+from monitor.files.documents import Document
+from monitor.files.problems import Problem, in_order
+from monitor.watch import names
+from monitor.watch.findings import Check
+from monitor.watch.model import Watch
+from monitor.watch.promised import PROMISED
+from monitor.watch.references import misplaced_references
+from monitor.watch.schema_files import SchemaFiles
+
+FOLDER = "watches"
+_FORMS = {
+    r"^(/[^/]*)+$": "must be a JSON Pointer that begins with /, as in /offers/*/price",
+    r"^[A-Z]{2}$": "must be a country code of two capital letters, as in DE",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a watch is defined; `file` as it is shown, `line` from 1."""
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The sound watches by name, every problem in the order of the files, and where each sound watch stands."""
+
+    watches: dict[str, Watch]
+    problems: tuple[Problem, ...]
+    sources: dict[str, Source]
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that keep a watch from running; the rest are warnings."""
+        return tuple(problem for problem in self.problems if not problem.warning)
+
+
+def load(
+    root: Path,
+    *,
+    checks: Sequence[Check] = (),
+    defaults: Document | None = None,
+    default_timezone: str | None = None,
+    only: Sequence[Path] | None = None,
+) -> Loaded:
+    """Return the watches of the workspace `root`, or of the files `only`; never raises for what files hold.
+
+    `defaults` is merged under every watch; `default_timezone` is an IANA name for watches that name none. Problems of
+    files that stand outside the workspace are shown with the path as it was given.
+    """
+    loading = _Loading(root, (misplaced_references, *checks), defaults, default_timezone)
+    for path in loading.files() if only is None else loading.chosen(only):
+        loading.file(path)
+    return loading.result()
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A watch that is sound by itself, while it is not yet known whether its name is its own.
+
+    It does not keep the document: the nodes of 10,000 files made the garbage collector three quarters of the load.
+    """
+
+    watch: Watch
+    source: Source
+
+
+@dataclass(slots=True)
+class _Loading:
+    root: Path
+    checks: Sequence[Check]
+    defaults: Document | None
+    default_timezone: str | None
+    problems: list[Problem] = field(default_factory=list)
+    entries: list[_Entry] = field(default_factory=list)
+    named: dict[str, list[tuple[str, Problem]]] = field(default_factory=dict)
+    schemas: SchemaFiles = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.schemas = SchemaFiles(self.root)
+
+    def files(self) -> list[Path]:
+        """Return the files of `watches/` in the order of their paths; what cannot be listed becomes a problem."""
+        folder = self.root / FOLDER
+        if not folder.is_dir():
+            self._add(Problem(FOLDER, 0, 0, "", "there is no such folder", "monitor init makes one", warning=True))
+            return []
+        return sorted(self._walk(folder, frozenset()))
+
+    def chosen(self, only: Sequence[Path]) -> Iterator[Path]:
+        """Yield the files that were named, and the files of the folders that were named."""
+        for path in only:
+            if path.is_dir():
+                yield from sorted(self._walk(path, frozenset()))
+            else:
+                yield path
+
+    def _walk(self, folder: Path, above: frozenset[str]) -> Iterator[Path]:
+        here = os.path.realpath(folder)
+        if here in above:
+            return  # a link that leads back up
+        try:
+            with os.scandir(folder) as listed:
+                entries = list(listed)
+        except OSError as problem:
+            self._add(
+                Problem(self.shown(folder), 0, 0, "", f"this folder cannot be read: {(problem.strerror or '').lower()}")
+            )
+            return
+        for entry in entries:
+            if entry.name.startswith((".", "#")) or entry.name.endswith("~"):
+                continue  # hidden, or an editor's copy
+            if entry.is_dir():
+                yield from self._walk(folder / entry.name, above | {here})
+            elif entry.name.lower().endswith((".yaml", ".yml")):
+                yield folder / entry.name
+
+    def shown(self, path: Path) -> str:
+        """Return how a file is named to the user: relative to the workspace, if it is inside."""
+        try:
+            text = str(path.relative_to(self.root))
+        except ValueError:
+            text = str(path)
+        return "".join(char if char.isprintable() else "?" for char in text)
+
+    def file(self, path: Path) -> None:
+        """Read one file and all its watches."""
+        shown = self.shown(path)
+        read, problems = documents.read_all(path, shown)
+        for problem in problems:
+            self._add(problem)
+        real = [document for document in read if document.value is not None]
+        if not real and not any(not problem.warning for problem in problems):
+            self._add(Problem(shown, 0, 0, "", "this file defines no watch", warning=True))
+        several = len(real) > 1 or (bool(real) and any(not problem.warning and problem.line for problem in problems))
+        for document in real:
+            self._watch(document, path, several=several)
+
+    def _watch(self, document: Document, path: Path, *, several: bool) -> None:
+        if not isinstance(document.value, dict):
+            self._add(validation.located(document, (), "a watch is a map of fields, as in url: https://…"))
+            return
+        own_name = document.value.get("name")
+        if several and own_name is None:
+            self._add(
+                validation.located(document, (), "each watch of a file with several needs a name", "add name: to it")
+            )
+            return
+        self._note_name(document, path)
+        whole = document.over(self.defaults) if self.defaults else document
+        whole, schema_problems = self.schemas.grafted(whole, path)
+        watch, problems = self._validated(whole, path)
+        for problem in (*schema_problems, *problems):
+            self._add(problem)
+        if watch is not None and not schema_problems:
+            self._checked(watch, whole)
+
+    def _note_name(self, document: Document, path: Path) -> None:
+        name = document.value.get("name", path.stem)
+        if isinstance(name, str):
+            key = ("name",) if "name" in document.value else ()
+            place = validation.located(document, key, f'another watch is called "{name[:100]}" too')
+            self.named.setdefault(names.folded(name), []).append((name, place))
+
+    def _validated(self, whole: Document, path: Path) -> tuple[Watch | None, list[Problem]]:
+        values: dict[str, Any] = {"name": path.stem, **whole.value}
+        if self.default_timezone:
+            values.setdefault("timezone", self.default_timezone)
+        try:
+            return Watch.model_validate(values), []
+        except ValidationError as error:
+            problems = validation.problems(error, whole, Watch, promised=PROMISED, forms=_FORMS)
+            return None, [_about_stem(problem, whole) for problem in problems]
+
+    def _checked(self, watch: Watch, whole: Document) -> None:
+        refused = False
+        for check in self.checks:
+            for problem in _findings(check, watch, whole):
+                self._add(problem)
+                refused = refused or not problem.warning
+        if not refused:
+            self.entries.append(_Entry(watch, Source(whole.file, whole.position(())[0])))
+
+    def _add(self, problem: Problem) -> None:
+        self.problems.append(problem)
+
+    def result(self) -> Loaded:
+        """Return what was loaded; watches that share a name are all refused, and each names the others' places."""
+        shared = {folded: places for folded, places in self.named.items() if len(places) > 1}
+        for places in shared.values():
+            for _, problem in places:
+                others = ", ".join(f"{other.file}:{other.line}" for _, other in places if other is not problem)
+                self._add(
+                    Problem(problem.file, problem.line, problem.column, "name", problem.message, f"also in {others}")
+                )
+        good = [entry for entry in self.entries if names.folded(entry.watch.name) not in shared]
+        return Loaded(
+            watches={entry.watch.name: entry.watch for entry in good},
+            problems=tuple(in_order(self.problems)),
+            sources={entry.watch.name: entry.source for entry in good},
+        )
+
+
+def _about_stem(problem: Problem, whole: Document) -> Problem:
+    """Return the problem with a word of where the name came from, when it is the file's and not the user's field."""
+    if problem.field or "name" in whole.value:
+        return problem
+    return Problem(
+        problem.file, problem.line, problem.column, "name", problem.message, "the file's name is the watch's: add name:"
+    )
+
+
+def _findings(check: Check, watch: Watch, whole: Document) -> Iterator[Problem]:
+    """Yield what one check finds; a check that fails is a problem of this watch, not of the others."""
+    try:
+        for finding in check(watch):
+            yield validation.located(whole, finding.path, finding.message, finding.hint, warning=finding.warning)
+    except MonitorError as problem:
+        yield validation.located(whole, (), f"{watch.name}: {problem.message}", problem.hint)
+    except Exception as problem:  # noqa: BLE001 - whatever breaks in one check, everything else is still judged
+        at = traceback.extract_tb(problem.__traceback__)[-1]
+        where = f"{type(problem).__name__} in {Path(at.filename).name}:{at.lineno}"  # its text may quote the file
+        message = f"{watch.name} could not be checked: {where}"
+        yield validation.located(whole, (), message, "this is a defect of goal-monitor")

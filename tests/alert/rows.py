@@ -1,0 +1,59 @@
+"""Rows of an outbox for tests: a delivery by itself, and a real store with runs that were told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from monitor.agent.outcome import Completed
+from monitor.alert.targets import Targets
+from monitor.judge.decision import Decision, Verdict
+from monitor.store.records import Delivery, NewDelivery
+from monitor.store.store import Store
+from monitor.watch.run import Run, new_id
+
+START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+EVENT = "01JD7Z2V7X3M6Q9T0WA5CE8GHK"
+
+
+def delivery(**changes: Any) -> Delivery:
+    """Return one row that is being sent for the first time, with `changes` put over it."""
+    fields: dict[str, Any] = {
+        "id": 1, "event": EVENT, "run": "01JRUN", "watch": "espresso-machine", "target": "ops", "kind": "change",
+        "title": "espresso-machine: price 499 → 449 (-10%)", "body": f"price 499 → 449 (-10%)\n\nevent {EVENT}",
+        "state": "sending", "attempts": 1, "created_at": START, "next_at": START,
+    }  # fmt: skip
+    return Delivery(**(fields | changes))
+
+
+def told(store: Store, now: datetime, watch: str, targets: Iterable[str], text: str = "changed") -> str:
+    """Commit one run of `watch` that is told to `targets`; returns the event."""
+    run, event = Run(new_id(now), watch, now), new_id(now)
+    state = store.state_of(watch)
+    store.begin_run(run, goal="look", generation="g", owner="test", now=now)
+    outcome = Completed(run_id=f"remote-{run.id}", result={})
+    store.accepted(run.id, f"remote-{run.id}", None, now)
+    store.settle(run.id, outcome, now)
+    messages = [
+        NewDelivery(event, target, "change", f"{watch}: {text}", f"{text}\n\nevent {event}") for target in targets
+    ]
+    store.commit(run, outcome, Decision(Verdict.CHANGED, "changed", state), messages, now=now, owner="test")
+    return event
+
+
+def open_store(folder: Path) -> Store:
+    """Open a new store in `folder`."""
+    return Store.open(str(folder / "monitor.db"))
+
+
+async def call(method: Any, *args: Any, **options: Any) -> Any:
+    """Call the store as a writer does, on a thread."""
+    return await asyncio.to_thread(method, *args, **options)
+
+
+def named(targets: Mapping[str, str]) -> Targets:
+    """Return targets whose URLs are written out."""
+    return Targets(targets, (), str)
