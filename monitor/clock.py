@@ -29,14 +29,19 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """The machine's clock, optionally driven `speed` times faster from its start (the demo: 20, one minute = 3 s)."""
+    """The machine's clock, optionally driven `speed` times faster (the demo: 20, one minute = 3 s).
 
-    def __init__(self, speed: float = 1.0) -> None:
+    A driven clock shows the machine's time at `origin` (default: now) and runs faster from then on; processes that are
+    given the same origin show the same time.
+    """
+
+    def __init__(self, speed: float = 1.0, origin: datetime | None = None) -> None:
         if speed <= 0:
             raise ValueError("a clock's speed is a positive number")
         self.speed = speed
-        self._start_wall = datetime.now(UTC)
-        self._start_monotonic = time.monotonic()
+        now = datetime.now(UTC)
+        self._start_wall = origin or now
+        self._start_monotonic = time.monotonic() - (now - self._start_wall).total_seconds()
 
     def now(self) -> datetime:
         """Return the present instant; at speed 1 this is the machine's wall clock, steps of it included."""
@@ -45,7 +50,7 @@ class WallClock:
         return self._start_wall + timedelta(seconds=self.monotonic())
 
     def monotonic(self) -> float:
-        """Return this clock's seconds since it was made."""
+        """Return this clock's seconds since its origin."""
         return (time.monotonic() - self._start_monotonic) * self.speed
 
     async def sleep(self, seconds: float) -> None:
@@ -57,3 +62,9 @@ class WallClock:
         if self.speed == 1.0:
             return instant
         return self._start_wall + (instant - self._start_wall) / self.speed
+
+    def at(self, wall: datetime) -> datetime:
+        """Return what this clock shows when the machine's wall clock shows `wall`."""
+        if self.speed == 1.0:
+            return wall
+        return self._start_wall + (wall - self._start_wall) * self.speed

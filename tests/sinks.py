@@ -151,7 +151,8 @@ class WebhookSink(_Sink):
         handler.send_response(answer.status)
         for name, value in answer.headers.items():
             handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(answer.body)))
+        if "Transfer-Encoding" not in answer.headers:
+            handler.send_header("Content-Length", str(len(answer.body)))
         handler.end_headers()
         if not answer.drip:
             handler.wfile.write(answer.body)

@@ -44,11 +44,11 @@ class Compiled:
 def compile_schema(schema: dict[str, Any]) -> Compiled:
     """Return the schema as the provider takes it. Never raises for a schema: what does not fit is dropped and named."""
     compiler = _Compiler(schema)
-    sent = compiler.node(schema, "", ())
+    sent = compiler.node({**schema, "type": "object"}, "", ())
     branches = sent.pop("anyOf", None)
     if branches is not None:
         compiler.drop("", "anyOf", "not allowed at the root")
-    return Compiled({**sent, "type": "object"}, tuple(compiler.dropped))
+    return Compiled(sent, tuple(compiler.dropped))
 
 
 class _Compiler:
@@ -91,7 +91,7 @@ class _Compiler:
 
     def _type(self, schema: dict[str, Any], sent: dict[str, Any], pointer: str) -> None:
         given = schema.get("type")
-        names = [given] if isinstance(given, str) else list(given) if isinstance(given, list) else []
+        names = _names([given] if isinstance(given, str) else given)
         real = [name for name in names if name in _TYPES]
         if "null" in names or schema.get("nullable") is True:
             sent["nullable"] = True
@@ -139,16 +139,15 @@ class _Compiler:
     ) -> None:
         if not self._room(pointer, "properties"):
             return
-        named = schema.get("required")
-        required = [name for name in named if name in properties] if isinstance(named, list) else []
+        required = [name for name in _names(schema.get("required")) if name in properties]
         sent["properties"] = {}
         for name, inner in properties.items():
             child = self.node(inner, f"{pointer}/properties/{_escaped(name)}", trail)
             sent["properties"][name] = child if name in required else {**child, "nullable": True}
         if required:
-            sent["required"] = list(dict.fromkeys(required))
+            sent["required"] = required
         order = schema.get("propertyOrdering")
-        if isinstance(order, list) and len(set(map(str, order))) == len(order) and set(order) <= set(properties):
+        if isinstance(order, list) and len(_names(order)) == len(order) and set(_names(order)) <= set(properties):
             sent["propertyOrdering"] = order
 
     def _branches(
@@ -161,10 +160,9 @@ class _Compiler:
         if not kept or not self._room(pointer, keyword):
             return
         nodes = [self.node(branch, f"{pointer}/{keyword}/{index}", trail) for index, branch in enumerate(kept)]
-        if len(nodes) == 1:
-            for key, value in nodes[0].items():
-                sent.setdefault(key, value)
-        elif all(nodes):
+        if len(nodes) == 1 and all(sent.get(key, value) == value for key, value in nodes[0].items()):
+            sent.update(nodes[0])
+        elif len(nodes) > 1 and all(nodes):
             sent["anyOf"] = nodes
         else:
             self.drop(pointer, keyword, "a branch of it cannot be sent")
@@ -184,7 +182,7 @@ class _Compiler:
                 self.drop(pointer, keyword, "not supported")
             elif sent.get("type") not in _OF_TYPE.get(keyword, {sent.get("type")}):
                 self.drop(pointer, keyword, f"not supported for {sent.get('type', 'any type')}")
-            elif keyword == "format" and value not in _FORMATS:
+            elif keyword == "format" and not (isinstance(value, str) and value in _FORMATS):
                 self.drop(pointer, keyword, "this format is not supported")
             elif keyword == "items":
                 continue  # too deep: named already
@@ -228,7 +226,7 @@ def _node_problems(node: dict[str, Any], *, relaxed: bool) -> Iterator[str]:
     for keyword in node:
         if keyword not in ALLOWED:
             yield f'keyword "{keyword}" is not supported'
-        elif keyword in _OF_TYPE and kind not in _OF_TYPE[keyword]:
+        elif keyword in _OF_TYPE and not (isinstance(kind, str) and kind in _OF_TYPE[keyword]):
             yield f'keyword "{keyword}" needs type {" or ".join(sorted(_OF_TYPE[keyword]))}'
     if kind is not None and (not isinstance(kind, str) or kind not in _TYPES):
         yield "type must be the name of one type"
@@ -237,7 +235,7 @@ def _node_problems(node: dict[str, Any], *, relaxed: bool) -> Iterator[str]:
         isinstance(values, list) and values and all(isinstance(item, str) for item in values)
     ):
         yield "enum must be a list of strings"
-    if "format" in node and node["format"] not in _FORMATS:
+    if "format" in node and not (isinstance(node["format"], str) and node["format"] in _FORMATS):
         yield "format must be one of date-time, date, time, duration"
     properties = node.get("properties")
     names = set(properties) if isinstance(properties, dict) else set()
@@ -273,6 +271,11 @@ def _resolve(root: dict[str, Any], reference: Any) -> Any:
             return None
         found = found[key]
     return found
+
+
+def _names(listed: Any) -> list[str]:
+    """Return the strings of a list, each once; nothing for anything else."""
+    return list(dict.fromkeys(name for name in listed if isinstance(name, str))) if isinstance(listed, list) else []
 
 
 def _implied(schema: dict[str, Any]) -> str | None:

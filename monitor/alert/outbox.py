@@ -83,21 +83,34 @@ class Outbox:
         self._claim: asyncio.Task[list[Delivery]] | None = None
         self._targets: Targets | None = None
         self._looked_at = 0.0
+        self._turned: float | None = None
         self._complained: set[str] = set()
 
     def notify(self) -> None:
         """Say that there are new rows; from the loop's own thread."""
         self._wake.set()
 
+    def alive(self) -> bool:
+        """Return True while `run` goes round; False before it began and when it stands still (reliability.md C10)."""
+        return self._turned is not None and self._clock.monotonic() - self._turned < 4 * self.pace.look
+
     async def run(self) -> None:
-        """Send what is due, for ever. Cancel it, then `drain`: sends in hand go on until then."""
+        """Send what is due, for ever. Cancel it before `drain`: sends in hand go on until then."""
+        try:
+            await self._go_round()
+        finally:
+            self._turned = None
+
+    async def _go_round(self) -> None:
         faults = 0
         while True:
             self._wake.clear()
+            self._turned = self._clock.monotonic()
             try:
                 await self._start_due()
                 wait = await self._until_next()
                 faults = 0
+                self._complained.clear()
             except StoreError as error:
                 faults += 1
                 self._complain(error)
@@ -177,10 +190,8 @@ class Outbox:
 
     async def _deliver(self, row: Delivery) -> None:
         """Send one message and store what became of it."""
-        sending = asyncio.wrap_future(self._on_thread(row))
         try:
-            await self._ended_in_time(row, sending)
-            await sending
+            await self._sent(row)
         except DeliveryError as error:
             await self._failed(row, error)
         except SecretError as error:
@@ -190,16 +201,19 @@ class Outbox:
         else:
             await self._settle(self._store.delivered, row.id)
             log.info("delivered", target=row.target, event_id=row.event, watch=row.watch, attempts=row.attempts)
+
+    async def _sent(self, row: Delivery) -> None:
+        """Send on a thread; past its deadline a send goes on, but nothing else waits for it (row 116)."""
+        sending = asyncio.wrap_future(self._on_thread(row))
+        try:
+            done, _ = await asyncio.wait({sending}, timeout=self.pace.deadline)
+            if not done and (task := asyncio.current_task()) is not None:
+                self._overdue.add(task)
+                self._wake.set()
+                log.warning("a target takes very long", target=row.target, event_id=row.event)
+            await sending
         finally:
             sending.cancel()  # no thread may call a loop that is gone
-
-    async def _ended_in_time(self, row: Delivery, sending: asyncio.Future[None]) -> None:
-        """Wait until the deadline; a send past it goes on, but nothing else waits for it (reliability.md row 116)."""
-        done, _ = await asyncio.wait({sending}, timeout=self.pace.deadline)
-        if not done and (task := asyncio.current_task()) is not None:
-            self._overdue.add(task)
-            self._wake.set()
-            log.warning("a target takes very long", target=row.target, event_id=row.event, seconds=self.pace.deadline)
 
     def _on_thread(self, row: Delivery) -> concurrent.futures.Future[None]:
         """Start the send on a daemon thread: an executor's threads would be waited for at the end of the process."""

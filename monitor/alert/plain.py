@@ -49,11 +49,12 @@ def _visible(text: str, *, keep: str) -> str:
     marks = 0
     for char in text[:_MAX_READ].replace("\r\n", "\n"):
         category = unicodedata.category(char)
-        marks = marks + 1 if category in {"Mn", "Me"} else 0
         if char in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029":
             kept.append("\n" if keep else " ")
         elif char == "\t" or category == "Zs":
             kept.append(" ")
-        elif category not in _GONE and marks <= _MAX_MARKS:
-            kept.append(char)
+        elif category not in _GONE:
+            marks = marks + 1 if category in {"Mn", "Me"} else 0
+            if marks <= _MAX_MARKS:
+                kept.append(char)
     return "".join(kept)

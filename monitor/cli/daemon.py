@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
@@ -38,6 +39,7 @@ def daemon(
         typer.Option("--http", metavar="HOST:PORT", help="Where health is served; empty is off (MONITOR_HTTP)."),
     ] = None,
     clock_speed: Annotated[float, typer.Option("--clock-speed", hidden=True, min=0.1, max=1000)] = 1.0,
+    clock_origin: Annotated[float | None, typer.Option("--clock-origin", hidden=True)] = None,
     workspace: options.WorkspaceOption = None,
     json: options.JsonOption = False,
 ) -> int:
@@ -51,7 +53,7 @@ def daemon(
     logs.configure(settings.log)
     loaded = rooms.load(settings)
     _tell_problems(loaded)
-    clock = WallClock(clock_speed)
+    clock = WallClock(clock_speed, None if clock_origin is None else datetime.fromtimestamp(clock_origin, UTC))
     if once:
         records = asyncio.run(_once(settings, loaded, clock))
         if options.wants_json(json):

@@ -129,18 +129,8 @@ class Supervisor:
 
     def __init__(self, folder: Path, base_url: str) -> None:
         self._log = folder / "daemon.log"
-        self._command = [
-            sys.executable,
-            "-m",
-            "monitor",
-            "--workspace",
-            str(folder),
-            "daemon",
-            "--clock-speed",
-            f"{SPEED:g}",
-            "--http",
-            "",
-        ]
+        driven = ["--clock-speed", f"{SPEED:g}", "--clock-origin", f"{time.time():.3f}"]
+        self._command = [sys.executable, "-m", "monitor", "--workspace", str(folder), "daemon", *driven, "--http", ""]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("MONITOR_", "TINYFISH_"))}
         self._environment = kept | {"MONITOR_AGENT": "embedded", "TINYFISH_BASE_URL": base_url}
         self._process: asyncio.subprocess.Process | None = None

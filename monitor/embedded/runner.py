@@ -39,6 +39,14 @@ class Result:
     extraction: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many runs are worked on at once, and how many may be in flight in all, those that wait included."""
+
+    concurrency: int
+    queue_limit: int
+
+
 Step = Callable[[str], None]
 Work = Callable[[Order, Step], Awaitable[Result]]
 
@@ -64,18 +72,16 @@ class Flight:
 class Runner:
     """The runs of one agent. Ledger calls go through one thread, so that a slow disk never stops the loop."""
 
-    def __init__(
-        self, ledger: Ledger, clock: Clock, work: Work, new_id: Callable[[], str], *, concurrency: int
-    ) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock, work: Work, new_id: Callable[[], str], room: Room) -> None:
         self._ledger = ledger
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedded-ledger")
         self._clock = clock
         self._work = work
         self._new_id = new_id
-        self._places = asyncio.Semaphore(concurrency)
+        self._places = asyncio.Semaphore(room.concurrency)
         self._flights: dict[str, Flight] = {}
         self._created = 0
-        self.queue_limit = 1_000
+        self._queue_limit = room.queue_limit
         self.stopping = False
 
     async def start(self, order: Order, transport: str, group: asyncio.TaskGroup) -> Flight:
@@ -85,7 +91,7 @@ class Runner:
         """
         if self.stopping:
             raise RequestError(503, "SERVICE_BUSY", "the embedded agent is stopping")
-        if len(self._flights) >= self.queue_limit:
+        if len(self._flights) >= self._queue_limit:
             raise RequestError(429, "RATE_LIMIT_EXCEEDED", "too many runs are waiting; try again later", retry_after=5)
         flight = Flight(wire.new_run(self._new_id(), order, transport, self.now()), order)
         self._flights[flight.run["run_id"]] = flight

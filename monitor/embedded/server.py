@@ -22,7 +22,7 @@ from monitor.clock import Clock, WallClock
 from monitor.embedded.ledger import Ledger
 from monitor.embedded.order import Order
 from monitor.embedded.reading import Reader
-from monitor.embedded.runner import Flight, Runner
+from monitor.embedded.runner import Flight, Room, Runner
 from monitor.embedded.shop import Shop
 from monitor.errors import UsageError
 from monitor.fetch import Policy
@@ -52,6 +52,7 @@ class EmbeddedAgent:
     allow_private: bool = False
     strict_schema: bool = False
     concurrency: int = 4
+    queue_limit: int = 1_000
     demo_site: bool = True
     key: str | None = None
     heartbeat: float = 15.0
@@ -130,7 +131,8 @@ class EmbeddedAgent:
     async def _serve(self, ready: asyncio.Event) -> None:
         threads = ThreadPoolExecutor(max(1, min(self.concurrency, 4)), thread_name_prefix="embedded-extract")
         reader = Reader(self._policy(), threads)
-        runner = Runner(self._ledger, self.clock, reader, self.new_id, concurrency=self.concurrency)
+        room = Room(self.concurrency, self.queue_limit)
+        runner = Runner(self._ledger, self.clock, reader, self.new_id, room)
         try:
             async with asyncio.TaskGroup() as group:
                 server = _server(self._application(runner, group), ready)

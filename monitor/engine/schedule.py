@@ -83,17 +83,18 @@ class _Occurrences(BaseTrigger):  # type: ignore[misc] # APScheduler ships no ty
     def __init__(self, group: _Group, clock: WallClock) -> None:
         self._group = group
         self._clock = clock
-        self._last = group.cursor
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:  # noqa: ARG002 - APScheduler's signature
-        group = self._group
-        # Instants that were slept through need no fire of their own: `_Group.take` finds them by its cursor.
-        after = self._last if previous_fire_time is None else max(self._last, self._clock.now() - group.delay)
+        # APScheduler asks more than once for the same previous time, so nothing is remembered here. Instants that were
+        # slept through need no fire of their own: `_Group.take` finds them by its cursor.
+        group, clock = self._group, self._clock
+        after = group.cursor
+        if previous_fire_time is not None:
+            after = max(clock.at(previous_fire_time) + EARLY, clock.now()) - group.delay
         instant = next(iter(occurrences(group.expressions, group.timezone, after)), None)
         if instant is None:
             return None
-        self._last = instant
-        return self._clock.wall(instant + group.delay)
+        return clock.wall(instant + group.delay)
 
 
 class Schedule:

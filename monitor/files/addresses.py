@@ -60,7 +60,7 @@ def listen(text: str) -> Listen | None:
         return None
     host, _, port = text.strip().rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    named = re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", bare)
+    named = bare == host and re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", bare)
     address = _is_address(bare) and (":" in bare) == (bare != host)
     if not (named or address) or not re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) or int(port) > 65_535:
         raise ValueError("must be host:port, as in 127.0.0.1:8600 or [::1]:8600, or empty to switch it off")

@@ -180,7 +180,7 @@ class _Reading:
             raise self._refused(node, f"nested too deep: at most {MAX_DEPTH} levels, aliases written out")
         if id(node) in self._open:
             raise self._refused(node, "this anchor holds itself")
-        if node.tag != PLAIN:
+        if self._has_tag(node):
             self._tagged(node, field)
             return None
         self._open.add(id(node))
@@ -236,9 +236,7 @@ class _Reading:
 
     def _scalar(self, node: yaml.ScalarNode, field: str) -> scalars.Scalar:
         text: str = node.value
-        if node.tag not in {PLAIN, QUOTED} or (
-            self._bare_tags and _BARE_TAG_HERE.match(self._bare_tags, node.start_mark.index)
-        ):
+        if self._has_tag(node):
             self._tagged(node, field)
             return None
         if node.tag == PLAIN:
@@ -250,6 +248,11 @@ class _Reading:
         if self._escapes and (found := _CONTROL_IN_VALUE.search(text)):
             self._problem(node, field, f"the control character U+{ord(found[0]):04X} is not allowed", None)
         return text
+
+    def _has_tag(self, node: yaml.Node) -> bool:
+        if node.tag is not PLAIN and node.tag is not QUOTED:
+            return True
+        return self._bare_tags is not None and bool(_BARE_TAG_HERE.match(self._bare_tags, node.start_mark.index))
 
     def _tagged(self, node: yaml.Node, field: str) -> None:
         shown = node.tag.rsplit(":", 1)[-1].lstrip("!") if node.tag not in {PLAIN, QUOTED} else ""

@@ -1,7 +1,7 @@
 """Which items of two lists without an identity belong together: deepdiff's alignment of tokens, one per equal items.
 
 Tokens, because deepdiff by itself takes 1 for True and 1.0, and has no canonical form (reliability.md finding 6).
-Bounded, because its alignment of two lists of 5,000 items that keep repeating took 450 s. Must not know what items hold.
+Bounded, because its alignment of two lists of 5,000 items that keep repeating took 450 s. Must not know the items.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Pair = tuple[int | None, int | None]
 
 
 def aligned(old: Sequence[str], new: Sequence[str]) -> list[Pair] | None:
-    """Return (old index, new index) of what differs, None on one side for removed and added; None when nothing is known.
+    """Return (old index, new index) of what differs, None on one side for removed and added; None when unknown.
 
     `old` and `new` are the items' canonical texts. Lists of one length that are too large or too repetitive are
     paired by index.

@@ -66,7 +66,7 @@ def text(value: str) -> str:
 
 
 def number(value: float) -> int | float:
-    """Return a number with whole floats as integers, exactly; raises NotCanonicalError for NaN, infinities, huge integers."""
+    """Return a number, whole floats as integers, exactly; raises NotCanonicalError for NaN, infinities, huge ones."""
     if isinstance(value, float):
         if not math.isfinite(value):
             raise NotCanonicalError("NaN and Infinity are not JSON numbers")

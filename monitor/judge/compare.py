@@ -1,7 +1,7 @@
 """What differs between two results, as `Change` values: none if and only if their canonical forms are equal (B3).
 
 Compared is what the schema declares, without what `compare.ignore` names. Rows of a list with an identity are matched
-by it; other lists are aligned by deepdiff, on tokens that stand for equal items. Must not know runs, verdicts or history.
+by it; other lists are aligned by deepdiff, on tokens that stand for equal items. Must not know runs or verdicts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The whole judgement of one run, as one pure function: outcome and state in, `Decision` out; time is an argument.
 
-The baseline moves only on a first good result and on a change, never on a bad one, never backwards in time and never for
-a dry run (reliability.md B1, B4, B7, B8). Must not know the store, the network or how messages are worded.
+The baseline moves only on a first good result and on a change, never on a bad one, never backwards in time, never for a
+dry run (reliability.md B1, B4, B7, B8). Must not know the store, the network or how messages are worded.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference: `path` is a JSON Pointer, rows of a keyed list are named by their key (`/offers/seller=ACME/price`)."""
+    """One difference: `path` is a JSON Pointer, rows of keyed lists are named by key (`/offers/seller=ACME/price`)."""
 
     path: str
     kind: str  # added | removed | changed
@@ -59,7 +59,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One way in which a result breaks its schema: where in the result, which rule, and a capped excerpt in the message."""
+    """One way in which a result breaks its schema: where in the result, which rule, a capped excerpt in the message."""
 
     path: str
     rule: str
@@ -81,7 +81,7 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """A watch that keeps failing: since when, with which code; `announced` once a failure notification was given rise to."""
+    """A watch that keeps failing: since when, with which code; `announced` once a failure notification arose."""
 
     id: str
     opened_at: datetime

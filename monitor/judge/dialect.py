@@ -16,8 +16,8 @@ ONE = ("items", "contains", "additionalProperties", "propertyNames", "not", "if"
 LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
 MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 PLAIN = ("type", "enum", "const", "multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum",
-         "maxLength", "minLength", "pattern", "maxItems", "minItems", "uniqueItems", "maxContains", "minContains", "maxProperties",
-         "minProperties", "required", "dependentRequired", "format", "title", "description", "default", "deprecated",
+         "maxLength", "minLength", "pattern", "maxItems", "minItems", "uniqueItems", "maxContains", "minContains",
+         "maxProperties", "minProperties", "required", "dependentRequired", "format", "title", "description", "default", "deprecated",
          "readOnly", "writeOnly", "examples", "contentEncoding", "contentMediaType", "$schema", "$id", "$ref",
          "$anchor",         "$dynamicRef", "$dynamicAnchor", "$vocabulary", "$comment")  # fmt: skip
 PROVIDER = ("nullable", "propertyOrdering", "example")
@@ -92,7 +92,7 @@ def translated(schema: Any, depth: int = MAX_DEPTH) -> Any:
 
 
 def _or_null(plain: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema that also takes null: by type and enum where those alone decide, else by a branch of its own."""
+    """Return the schema that also takes null: by type and enum where those alone decide, else by a branch."""
     deciding = {"const", "allOf", "anyOf", "oneOf", "not", "if", "$ref"} & plain.keys()
     kinds = plain.get("type")
     if deciding or (kinds is None and "enum" not in plain):

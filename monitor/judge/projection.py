@@ -44,7 +44,7 @@ class Rows:
 
 
 def project(value: Any, scope: Scope, patterns: Matches) -> Any:
-    """Return the compared part of a value: dicts, lists, `Rows` and plain values; raises canonical.NotCanonicalError."""
+    """Return the compared part of a value: dicts, lists, `Rows`, plain values; raises canonical.NotCanonicalError."""
     if isinstance(value, dict):
         return {name: project(item, child, below) for name, item, child, below in _members(value, scope, patterns)}
     if isinstance(value, list):

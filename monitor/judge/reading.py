@@ -1,7 +1,7 @@
-"""From what the agent returned to the value that is judged: caps, unwrapping, failed goals, empty optional values, validation.
+"""From what the agent returned to the value that is judged: caps, unwrapping, failed goals, empty values, validation.
 
-COMPLETED means that the browser's session ended, not that the goal was met (agent-api.md 6.4, reliability.md B2). A wrapper is
-taken off only where what is inside keeps the schema, so that nothing is guessed. Must not know baselines or watches.
+COMPLETED means that the browser's session ended, not that the goal was met (agent-api.md 6.4, reliability.md B2). A
+wrapper is taken off only where what is inside keeps the schema, so that nothing is guessed. Must not know baselines or watches.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ _FAILING = {"failure", "failed", "error"}
 _WHY = ("reason", "error", "message")
 _FENCE = re.compile(r"\A```[A-Za-z0-9]{0,20}[ \t]*\r?\n(.*?)\r?\n?```\Z", re.DOTALL)
 _PROSE = re.compile(
-    r"captcha|access denied|blocked|could not|couldn't|unable to|cannot (?:access|load|find)|failed to|not (?:able|possible) to",
+    r"captcha|access denied|blocked|could not|couldn't|unable to|cannot (?:access|load|find)|failed to|"
+    r"not (?:able|possible) to",
     re.IGNORECASE,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A result as read: `code` is None when it is good, else SCHEMA or GOAL, and then `reason` is one line that says why."""
+    """A result as read: `code` is None when it is good, else SCHEMA or GOAL, and then `reason` says why."""
 
     value: Any
     code: str | None = None
@@ -71,7 +72,7 @@ def _breaking(value: Any, violations: tuple[Violation, ...]) -> Reading:
 
 
 def _layers(value: Any, scope: Scope) -> Iterator[Any]:
-    """Yield the value and what stands inside it, outermost first: JSON in text, one wrapper key, the only list's items."""
+    """Yield the value and what stands inside it, outermost first: JSON in text, a wrapper key, the only list."""
     yield value
     for _ in range(MOST_LAYERS):
         inner = _inside(value, scope)
@@ -94,7 +95,7 @@ def _inside(value: Any, scope: Scope) -> Any:
 
 
 def _parsed(text: str) -> Any:
-    """Return the JSON that a text is, fenced or not; None when it is not proper JSON (doubled keys, NaN, too deep, …)."""
+    """Return the JSON that a text is, fenced or not; None when it is not proper JSON (doubled keys, NaN, …)."""
     fenced = _FENCE.match(text.strip())
     try:
         return json.loads(fenced[1] if fenced else text, parse_constant=_refuse, object_pairs_hook=_no_doubles)
@@ -153,7 +154,7 @@ def _says_something(value: dict[str, Any], scope: Scope) -> bool:
 
 
 def without_empty(value: Any, scope: Scope) -> Any:
-    """Return the value without the nulls of declared, optional properties: null there counts as absent, at every level."""
+    """Return the value without the nulls of declared, optional properties: null there is absent, at every level."""
     if isinstance(value, dict):
         kept = {}
         for name, item in value.items():

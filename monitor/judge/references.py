@@ -1,4 +1,4 @@
-"""References inside a schema: local ones only, to real places, never round in circles (reliability.md part 3, rows 21, 22)."""
+"""References inside a schema: only local ones, to real places, not in circles (reliability.md part 3, rows 21, 22)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a schema says of the shape of values: which properties it declares, which are required, what lists hold.
 
 Reading drops empty optional values by it, comparing leaves undeclared values out by it, and the load check finds
-pointers that name nothing. `$ref`, `allOf`, `anyOf`, `oneOf` and conditions count together: what one declares is declared.
+pointers that name nothing. `$ref`, `allOf`, `anyOf`, `oneOf` and conditions count together: each declares.
 Must not know results' contents.
 """
 

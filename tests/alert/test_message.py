@@ -118,7 +118,7 @@ NOTES = st.builds(
 
 
 @given(NOTES)
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 def test_no_page_can_break_a_message(note: Notification) -> None:
     (made,) = compose(note, WATCH, RUN, NOW)
     assert made.title.startswith("espresso-machine: ")

@@ -87,14 +87,16 @@ async def test_every_target_gets_the_message_once(store: Store, clock: Simulated
 async def test_run_sends_what_comes_later_when_it_is_told(store: Store, sink: WebhookSink) -> None:
     clock = WallClock()
     box = outbox(store, clock, {"ops": sink.apprise_url()})
+    assert not box.alive()
     async with running(box):
-        await asyncio.sleep(0)
+        await until(box.alive)
         told(store, clock.now(), "a", ["ops"], "first")
         box.notify()
         await arrived(sink, 1)
         told(store, clock.now(), "a", ["ops"], "second")
         box.notify()
         assert [text.split()[0] for text in await arrived(sink, 2)] == ["first", "second"]
+    assert not box.alive()
 
 
 async def test_a_target_that_hangs_delays_no_other(store: Store, sink: WebhookSink) -> None:

@@ -177,6 +177,13 @@ def test_skips_of_one_moment_stay_in_their_order(store: Store) -> None:
     assert [record.due_at for record in store.history("espresso")] == [at(minute) for minute in reversed(range(20))]
 
 
+def test_a_skip_sorts_after_the_one_before_even_when_chance_says_otherwise(store: Store) -> None:
+    store._last_id = new_id(NOW)[:10] + "Y" * 16
+    record = store.record_skip("espresso", at(0), Trigger.CRON, Verdict.MISSED, "DOWN", "nothing ran", NOW)
+    assert record is not None
+    assert record.id == new_id(NOW)[:10] + "Y" * 15 + "Z"
+
+
 def test_the_newest_cron_occurrence_is_known_run_or_not(store: Store) -> None:
     assert store.last_occurrence("espresso") is None
     run = begin(store, make_run(10))
