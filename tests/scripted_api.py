@@ -188,6 +188,13 @@ def sse(event: Any) -> bytes:
     return b"data: " + text.encode() + b"\n\n"
 
 
+async def _rest(reader: asyncio.StreamReader, seconds: float) -> None:
+    """Wait, but not for a client that has gone."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(reader.read(1), seconds)
+        raise ConnectionResetError("the client left")
+
+
 class ScriptedApi:
     """The server. `url` is its base url; everything it saw and billed can be read at any time."""
 
@@ -200,6 +207,8 @@ class ScriptedApi:
         self._overrides: list[list[Any]] = []
         self._embedded = embedded
         self._tls = tls
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
@@ -270,6 +279,10 @@ class ScriptedApi:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
 
+    async def until_closed(self, within: float = 5.0) -> None:
+        """Wait until no connection is open; raises TimeoutError."""
+        await asyncio.wait_for(self._idle.wait(), within)
+
     @contextlib.contextmanager
     def in_thread(self) -> Iterator[ScriptedApi]:
         """Serve from a thread of its own, for tests that are not async."""
@@ -299,6 +312,7 @@ class ScriptedApi:
         assert task is not None
         self._tasks.add(task)
         self.open_connections += 1
+        self._idle.clear()
         try:
             while await self._one(reader, writer):
                 pass
@@ -308,6 +322,8 @@ class ScriptedApi:
             return  # the server is being closed
         finally:
             self.open_connections -= 1
+            if not self.open_connections:
+                self._idle.set()
             self._tasks.discard(task)
             if writer.transport is not None:
                 writer.transport.abort() if self._tls else writer.close()
@@ -327,7 +343,7 @@ class ScriptedApi:
             await self._answer(writer, *override)
             return True
         if method == "POST" and split.path in CREATES:
-            return await self._create(writer, split.path, body)
+            return await self._create(reader, writer, split.path, body)
         await self._answer(writer, *self._truth(method, unquote(split.path), query))
         return True
 
@@ -339,7 +355,7 @@ class ScriptedApi:
                 return answer
         return None
 
-    async def _create(self, writer: asyncio.StreamWriter, path: str, body: Any) -> bool:
+    async def _create(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: Any) -> bool:
         script = self._queue.pop(0) if self._queue else self._default()
         run = None
         if script.bills:
@@ -348,30 +364,30 @@ class ScriptedApi:
             run.ends_at = None if script.ends_after is None else run.born + script.ends_after
             self.runs.append(run)
         if script.first_wait:
-            await asyncio.sleep(script.first_wait)
+            await _rest(reader, script.first_wait)
         if script.http is not None:
             await self._answer(writer, *script.http)
             return True
         assert run is not None
         if script.head == b"":
-            return await self._finish(writer, script)
+            return await self._finish(reader, writer, script)
         if path.endswith("/run-async"):
             await self._answer(writer, 200, {"run_id": run.run_id, "error": None}, {})
             return True
         if path.endswith("/run"):
-            await asyncio.sleep(3_600 if script.ends_after is None else script.ends_after)
+            await _rest(reader, 3_600 if script.ends_after is None else script.ends_after)
             await self._answer(writer, 200, self.show(run), {})
             return True
-        await self._stream(writer, run)
+        await self._stream(reader, writer, run)
         return False
 
-    async def _stream(self, writer: asyncio.StreamWriter, run: BilledRun) -> None:
+    async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, run: BilledRun) -> None:
         script = run.script
         coding = b"transfer-encoding: chunked\r\n" if script.chunked else b"connection: close\r\n"
         mark = b"x-monitor-agent: 1\r\n" if self._embedded else b""
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n" + coding + mark + b"\r\n")
         left = script.cut
-        async for whole in self._pieces(run):
+        async for whole in self._pieces(reader, run):
             piece = whole if left is None else whole[:left]
             left = None if left is None else left - len(piece)
             if piece:
@@ -383,12 +399,12 @@ class ScriptedApi:
             if script.chunked:
                 writer.write(b"0\r\n\r\n")
         await writer.drain()
-        await self._finish(writer, script)
+        await self._finish(reader, writer, script)
 
-    async def _pieces(self, run: BilledRun) -> AsyncIterator[bytes]:
+    async def _pieces(self, reader: asyncio.StreamReader, run: BilledRun) -> AsyncIterator[bytes]:
         for part in run.script.stream if run.script.stream is not None else self.ordinary(run):
             if isinstance(part, (int, float)):
-                await asyncio.sleep(part)
+                await _rest(reader, part)
                 continue
             filled = part.replace(b"{run_id}", run.run_id.encode())
             size = run.script.slices or len(filled) or 1
@@ -417,9 +433,9 @@ class ScriptedApi:
             end["error"] = script.error
         return [*parts, sse(end)]
 
-    async def _finish(self, writer: asyncio.StreamWriter, script: Script) -> bool:
+    async def _finish(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, script: Script) -> bool:
         if script.end == "hang":
-            await asyncio.sleep(3_600)
+            await _rest(reader, 3_600)
         if script.end == "reset":
             sock = writer.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

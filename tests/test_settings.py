@@ -250,7 +250,8 @@ def test_another_machine_needs_a_token(tmp_path: Path) -> None:
 def test_what_is_shown_is_masked(tmp_path: Path) -> None:
     workspace(
         tmp_path,
-        f"targets:\n  ops: ${{env:OPS}}\n  mail: mailto://u:{CANARY}@h\ndefaults: {{notify: [ops], tags: [a]}}\nallow_private: true\n",
+        f"targets:\n  ops: ${{env:OPS}}\n  mail: mailto://u:{CANARY}@h\n"
+        "defaults: {notify: [ops], tags: [a]}\nallow_private: true\n",
         f"TINYFISH_API_KEY={CANARY}\n",
     )
     found = load(tmp_path, {}, {})

@@ -294,8 +294,8 @@ class Tracker:
         fault = endings.too_long(self._terms.timeout, "it was cancelled") if stopped else None
         return h.End(endings.of_record(run, self.run_id, too_long=fault))
 
-    def _timed_out(self, what_became: str) -> h.Command:
-        return h.End(TimedOut(run_id=self.run_id, fault=endings.too_long(self._terms.timeout, what_became)))
+    def _timed_out(self, became: str) -> h.Command:
+        return h.End(TimedOut(run_id=self.run_id, fault=endings.too_long(self._terms.timeout, became)))
 
     def _budget(self) -> float:
         return max(self._terms.budget, self._began + pace.GRACE)

@@ -170,7 +170,7 @@ def trouble(error: Exception, when: str) -> Fault:
         link = link.__cause__ or link.__context__
     tls = next((link for link in chain if isinstance(link, ssl.SSLError)), None)
     if tls is not None:
-        said = getattr(tls, "verify_message", "") or tls.reason or "TLS failed"
+        said = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or "TLS failed"
         hint = "check the clock of this machine and its certificate authorities"
         return Fault(Code.TLS, faults.clean(f"no secure connection to the API: {said} ({when})", 500), hint=hint)
     if any(isinstance(link, (TimeoutError, httpcore.TimeoutException, httpx.TimeoutException)) for link in chain):

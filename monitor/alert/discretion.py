@@ -16,6 +16,7 @@ from urllib.parse import unquote
 MASK = "***"
 _SHORTEST = 4  # characters of a piece that is masked; shorter ones (ports, flags) are no secrets
 _SILENT = ("urllib3", "requests", "oauthlib", "requests_oauthlib")
+_TELL_URLS = ("connectionpool", "connection", "poolmanager", "response", "util.retry")  # modules of urllib3
 
 _hidden: ContextVar[str | None] = ContextVar("hidden", default=None)
 
@@ -43,6 +44,8 @@ def impose() -> None:
     """Silence the libraries' loggers; apprise's warnings pass masked, for they are how it says why a send failed."""
     for name in _SILENT:
         _quieten(name, logging.CRITICAL)
+    for name in _TELL_URLS:
+        logging.getLogger(f"urllib3.{name}").addFilter(_not_of_ours)
     _quieten("apprise", logging.WARNING)
     logging.getLogger("apprise").addFilter(_may_be_said)
 
@@ -52,6 +55,11 @@ def _quieten(name: str, level: int) -> None:
     logger.setLevel(level)
     logger.propagate = False
     logger.addHandler(logging.NullHandler())
+
+
+def _not_of_ours(_: logging.LogRecord) -> bool:
+    """Drop what is said of a send of ours, even when somebody turned the level up."""
+    return _hidden.get() is None
 
 
 def _may_be_said(record: logging.LogRecord) -> bool:

@@ -34,7 +34,10 @@ def key(entry: str) -> str:
 class Targets:
     """The targets that the present definitions name; a key that they no longer name is gone."""
 
-    def __init__(self, named: Mapping[str, str], entries: Iterable[str], resolve: Callable[[str], str]) -> None:
+    def __init__(
+        self, named: Mapping[str, str], entries: Iterable[str], resolve: Callable[[str], str], *, complete: bool = True
+    ) -> None:
+        self._complete = complete
         self._resolve = resolve
         self._sources = {key(entry): entry for entry in entries if entry not in named}
         self._sources |= {key(name): source for name, source in named.items()}
@@ -45,12 +48,14 @@ class Targets:
     def url(self, target: str) -> str:
         """Return the URL of a key, its secret reference resolved now.
 
-        Raises DeliveryError (permanent) when no definition names the target any more, SecretError when its reference
-        cannot be resolved.
+        Raises DeliveryError when no definition names the target any more (permanent, unless some definitions cannot be
+        read: then it may come back), SecretError when its reference cannot be resolved.
         """
         try:
             source = self._sources[target]
         except KeyError:
+            if not self._complete:
+                raise DeliveryError("its definition cannot be read at present") from None
             raise DeliveryError("target removed", permanent=True) from None
         return self._resolve(source).strip()
 

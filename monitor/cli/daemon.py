@@ -90,7 +90,7 @@ async def _parts(
 
     async with AsyncExitStack() as stack:
         stack.enter_context(DaemonLock(state_folder(settings)))
-        process = await stack.enter_async_context(opened(settings, lambda: loaded.watches, clock))
+        process = await stack.enter_async_context(opened(settings, lambda: loaded, clock))
         dispatcher = Dispatcher(
             lambda watch, run: execute(watch, run, process.desk),
             lambda watch, left: resume(watch, left, process.desk),
@@ -118,7 +118,7 @@ async def _once(settings: Settings, loaded: Loaded, clock: WallClock) -> list[Re
         await once(daemon_)
         left = await process.outbox.drain(DRAIN_AT_END)
         if left:
-            output.note(f"{left} messages are not delivered yet; the next start goes on trying")
+            output.note(f"not delivered yet: {left} (the next start goes on trying)")
     return records
 
 
@@ -129,44 +129,31 @@ async def _serve(settings: Settings, loaded: Loaded, clock: WallClock) -> None:
     stop = asyncio.Event()
     with stop_signals(stop):
         async with _parts(settings, loaded, clock, None) as (daemon_, process):
-            sender = _Sender(process)
-            services: list[AbstractAsyncContextManager[object]] = [sender]
+            services: list[AbstractAsyncContextManager[object]] = [_sender(process)]
             if settings.http:
-                services.append(_health(settings, daemon_, sender, StorePulse(process.desk)))
+                services.append(_health(settings, daemon_, process, StorePulse(process.desk)))
             await serve(daemon_, services, stop)
 
 
-class _Sender:
-    """Runs the outbox beside everything else; at the end delivers what is due within a bound."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-        self._task: asyncio.Task[None] | None = None
-
-    def alive(self) -> bool:
-        """True while the sending loop goes on."""
-        return self._task is not None and not self._task.done()
-
-    async def __aenter__(self) -> Self:
-        desk = self._process.desk
-        await desk.writer(desk.store.release, desk.owner.dead)
-        self._task = asyncio.create_task(self._process.outbox.run(), name="outbox")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        await self._process.outbox.drain(DRAIN_AT_STOP)
+@asynccontextmanager
+async def _sender(process: Process) -> AsyncIterator[None]:
+    """Run the outbox beside everything else; at the end deliver what is due within a bound."""
+    task = asyncio.create_task(process.outbox.run(), name="outbox")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await process.outbox.drain(DRAIN_AT_STOP)
 
 
 @asynccontextmanager
-async def _health(settings: Settings, daemon_: Daemon, sender: _Sender, pulse: StorePulse) -> AsyncIterator[None]:
+async def _health(settings: Settings, daemon_: Daemon, process: Process, pulse: StorePulse) -> AsyncIterator[None]:
     """Serve `/healthz`: red when the schedule, the outbox or the store stalls."""
     from monitor.web.health import Health, serve
 
     def look() -> Health:
-        return Health(scheduler=not daemon_.schedule.stalled, outbox=sender.alive(), store=pulse.beats())
+        return Health(scheduler=not daemon_.schedule.stalled, outbox=process.outbox.alive(), store=pulse.beats())
 
     token = settings.http_token.reveal() if settings.http_token else None
     assert settings.http is not None

@@ -56,7 +56,7 @@ def init(workspace: options.WorkspaceOption = None) -> int:
             f"{', '.join(map(str, taken))} would be overwritten", hint="nothing was written; use an empty folder"
         )
     for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if path.parent.name == "state" else 0o755)
         if not path.exists():
             path.write_text(text, encoding="utf-8")
             output.note(f"wrote {path}")

@@ -11,6 +11,11 @@ import structlog
 from monitor.settings import Log
 
 
+def quiet() -> None:
+    """Let commands that print data log warnings only, to stderr."""
+    configure(Log("warning", "console"))
+
+
 def configure(log: Log) -> None:
     """Set up structlog for a level and a format; other libraries speak only from WARNING on."""
     level = logging.getLevelNamesMapping()[log.level.upper()]

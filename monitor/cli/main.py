@@ -10,15 +10,14 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
+from typer.exceptions import Abort, Exit, TyperException
 
 from monitor.cli import options, output
 from monitor.errors import DefinitionError, MonitorError
 
 app = typer.Typer(
     name="monitor",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -63,17 +62,16 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        result = app(args=arguments, prog_name="monitor", standalone_mode=False)
-    except click.exceptions.Abort:
-        return 130
-    except KeyboardInterrupt:
+        result = app(args=given or ["--help"], prog_name="monitor", standalone_mode=False)
+    except (Abort, KeyboardInterrupt):
         output.note("interrupted")
         return 130
-    except click.exceptions.Exit as ended:
+    except Exit as ended:
         return ended.exit_code
-    except click.ClickException as error:
-        output.note(f"monitor: {error.format_message()} (see: monitor --help)")
+    except TyperException as error:
+        output.note(f"monitor: {error.format_message().rstrip('.')} (see: monitor --help)")
         return 2
     except DefinitionError as error:
         for problem in error.problems:

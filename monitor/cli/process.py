@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from monitor.engine.desk import Desk
     from monitor.settings import Settings
     from monitor.store.store import Store
-    from monitor.watch.model import Watch
+    from monitor.watch.load import Loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,10 @@ def revealer(settings: Settings) -> Callable[[str], str]:
 
 
 @asynccontextmanager
-async def opened(
-    settings: Settings, watches: Callable[[], dict[str, Watch]], clock: WallClock
-) -> AsyncIterator[Process]:
+async def opened(settings: Settings, loaded: Callable[[], Loaded], clock: WallClock) -> AsyncIterator[Process]:
     """Open store, agent, client and outbox, in this order, and close them in reverse.
 
-    `watches` gives the present definitions: the outbox looks targets up in them when it sends, never before.
+    `loaded` gives the present definitions: the outbox looks targets up in them when it sends, never before.
     """
     from monitor.agent.client import Client
     from monitor.alert.outbox import Outbox
@@ -93,6 +91,7 @@ async def opened(
         store = stack.enter_context(open_store(settings))
         owner = stack.enter_context(Owner.claim(state_folder(settings)))
         writer = await stack.enter_async_context(Writer(store))
+        await writer(store.release, owner.dead)  # what a killed sender had in hand is sent again, marked
         base_url, key, embedded = settings.base_url, "embedded", settings.agent == "embedded"
         if embedded and not elsewhere(settings):
             from monitor.embedded.server import EmbeddedAgent
@@ -108,8 +107,9 @@ async def opened(
         client = await stack.enter_async_context(Client(base_url, key, clock=clock, embedded=embedded))
 
         def targets() -> Targets:
-            entries = {entry for watch in watches().values() for rule in watch.notify for entry in rule.to}
-            return Targets(settings.targets, entries, reveal)
+            present = loaded()
+            entries = {entry for watch in present.watches.values() for rule in watch.notify for entry in rule.to}
+            return Targets(settings.targets, entries, reveal, complete=not present.errors)
 
         outbox = Outbox(store, writer, targets, clock, sender=owner.id, chance=random.SystemRandom())
         desk = Desk(

@@ -213,11 +213,7 @@ def _two(store: Store, name: str, runs: Sequence[str]) -> tuple[Record, Record]:
     if len(runs) > 2:
         raise UsageError("a difference is between two runs")
     named = [_record(store, run) for run in runs]
-    good = [
-        record
-        for record in store.history(name, limit=1_000)
-        if record.verdict in {"BASELINE", "UNCHANGED", "CHANGED", "UNCONFIRMED"}
-    ]
+    good = store.latest_result(name, 1_000)
     if len(named) == 2:
         return named[0], named[1]
     if not good or (not named and len(good) < 2):

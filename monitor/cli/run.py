@@ -43,11 +43,12 @@ def run(
     json: options.JsonOption = False,
 ) -> int:
     """Run watches now and print what came out."""
-    from monitor.cli import process
+    from monitor.cli import logs, process
     from monitor.cli import workspace as rooms
 
     settings = options.settings_of(workspace, agent=agent)
     process.require_key(settings)
+    logs.quiet()
     loaded = rooms.load(settings)
     watches = _chosen(loaded, names or [], everything=everything, tag=tag)
     as_json = options.wants_json(json)
@@ -85,7 +86,7 @@ async def _run(settings: Settings, loaded: Loaded, watches: list[Watch], *, dry:
     from monitor.clock import WallClock
 
     clock = WallClock()
-    async with opened(settings, lambda: loaded.watches, clock) as process:
+    async with opened(settings, lambda: loaded, clock) as process:
         places = asyncio.Semaphore(settings.concurrency)
         with progress_for(clock, quiet=quiet) as display:
 
@@ -105,7 +106,7 @@ async def _run(settings: Settings, loaded: Loaded, watches: list[Watch], *, dry:
         if any(record.notifications for record in records):
             left = await process.outbox.drain(DELIVER_WITHIN)
             if left:
-                output.note(f"{left} messages are not delivered yet; the daemon goes on trying")
+                output.note(f"not delivered yet: {left} (the daemon, or the next run, goes on trying)")
         return records
 
 

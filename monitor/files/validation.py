@@ -123,8 +123,8 @@ def _unknown(path: Path, document: Document, model: type[BaseModel], promised: P
 
 def _nearest(name: str, parent: Path, model: type[BaseModel], promised: Promised) -> str | None:
     """Return what may have been meant: that name at another level, a like name here, or one elsewhere."""
-    here = tuple(_ANY if isinstance(step, int) else step for step in parent)
     levels = dict(_levels(model))
+    here = next((level for level in levels if _matches(level, parent)), parent)
     own = [*levels.get(here, ()), *_names_at(promised, here)]
     others = [level for level in levels if level != here]
     others.sort(key=lambda level: (level != here[: len(level)], level[: len(here)] != here, len(level)))
@@ -138,6 +138,10 @@ def _nearest(name: str, parent: Path, model: type[BaseModel], promised: Promised
             return f"{guess.removesuffix('?')} {_level_words(level)}?"
     known = levels.get(here, ())
     return f"known here: {', '.join(known[:20])}" if known else None
+
+
+def _matches(level: Path, path: Path) -> bool:
+    return len(level) == len(path) and all(ours in {_ANY, step} for ours, step in zip(level, path, strict=True))
 
 
 def _names_at(promised: Promised, level: Path) -> Iterator[str]:
@@ -226,6 +230,6 @@ _BOUNDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "greater_than": lambda context: f"must be more than {context.get('gt')}",
     "less_than": lambda context: f"must be less than {context.get('lt')}",
     "too_short": lambda context: f"needs at least {context.get('min_length')} entry",
-    "too_long": lambda context: f"has at most {context.get('max_length')} entries",
-    "string_too_long": lambda context: f"has at most {context.get('max_length')} characters",
+    "too_long": lambda context: f"must have at most {context.get('max_length')} entries",
+    "string_too_long": lambda context: f"must have at most {context.get('max_length')} characters",
 }

@@ -101,14 +101,12 @@ def _items(old: list[Any], new: list[Any], path: str, scope: Scope) -> Iterator[
     if pairs is None:
         yield Change(path, "changed", plain(old), plain(new))
         return
-    for left, right in pairs:
-        if right is None and left is not None:
+    for at_old, at_new in pairs:
+        left = None if at_old is None or old[at_old] is OMITTED else at_old
+        right = None if at_new is None or new[at_new] is OMITTED else at_new
+        if left is not None and right is not None:
+            yield from _different(old[left], new[right], f"{path}/{right}", scope.item(right))
+        elif left is not None:
             yield Change(f"{path}/{left}", "removed", before=plain(old[left]))
-        elif left is None and right is not None:
+        elif right is not None:
             yield Change(f"{path}/{right}", "added", after=plain(new[right]))
-        elif left is not None and right is not None:
-            here = f"{path}/{right}"
-            if OMITTED in (old[left], new[right]):
-                yield Change(here, "changed", plain(old[left]), plain(new[right]))
-            else:
-                yield from _different(old[left], new[right], here, scope.item(right))

@@ -17,9 +17,9 @@ LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
 MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 PLAIN = ("type", "enum", "const", "multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum",
          "maxLength", "minLength", "pattern", "maxItems", "minItems", "uniqueItems", "maxContains", "minContains",
-         "maxProperties", "minProperties", "required", "dependentRequired", "format", "title", "description", "default", "deprecated",
-         "readOnly", "writeOnly", "examples", "contentEncoding", "contentMediaType", "$schema", "$id", "$ref",
-         "$anchor",         "$dynamicRef", "$dynamicAnchor", "$vocabulary", "$comment")  # fmt: skip
+         "maxProperties", "minProperties", "required", "dependentRequired", "format", "title", "description",
+         "default", "deprecated", "readOnly", "writeOnly", "examples", "contentEncoding", "contentMediaType", "$schema",
+         "$id", "$ref", "$anchor", "$dynamicRef", "$dynamicAnchor", "$vocabulary", "$comment")  # fmt: skip
 PROVIDER = ("nullable", "propertyOrdering", "example")
 KEYWORDS = frozenset((*ONE, *LISTS, *MAPS, *PLAIN, *PROVIDER, "dependencies"))
 MAX_DEPTH = 32

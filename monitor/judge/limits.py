@@ -24,13 +24,13 @@ def breach(value: Any) -> Violation | None:
         if fault:
             return _violation(path, *fault)
         size += 1 + (len(node) if isinstance(node, str | dict | list) else 0)
+        size += sum(map(len, node)) if isinstance(node, dict) else 0
+        if size > MAX_BYTES:
+            return _too_large()
         if isinstance(node, dict):
-            size += sum(map(len, node))
             waiting.extend(((*path, name), item) for name, item in node.items())
         elif isinstance(node, list):
             waiting.extend(((*path, index), item) for index, item in enumerate(node))
-        if size > MAX_BYTES:
-            return _too_large()
     return _too_large() if _bytes(value) > MAX_BYTES else None
 
 

@@ -1,7 +1,7 @@
 """From what the agent returned to the value that is judged: caps, unwrapping, failed goals, empty values, validation.
 
 COMPLETED means that the browser's session ended, not that the goal was met (agent-api.md 6.4, reliability.md B2). A
-wrapper is taken off only where what is inside keeps the schema, so that nothing is guessed. Must not know baselines or watches.
+wrapper is taken off only where what is inside keeps the schema: nothing is guessed. Must not know baselines or watches.
 """
 
 from __future__ import annotations

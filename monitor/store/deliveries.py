@@ -73,7 +73,7 @@ def release(connection: Connection, dead: Collection[str]) -> int:
 
 def listed(connection: Connection, state: str | None, limit: int) -> list[Delivery]:
     """Return messages, newest first."""
-    query = select(*rows.delivery_columns()).order_by(outbox.c.id.desc()).limit(limit)
+    query = rows.DELIVERIES.order_by(outbox.c.id.desc()).limit(limit)
     if state is not None:
         query = query.where(outbox.c.state == state)
     return [rows.delivery(row) for row in connection.execute(query)]
@@ -106,7 +106,4 @@ def _change(connection: Connection, row_id: int, states: tuple[str, ...], **valu
 
 
 def _select(connection: Connection, where: ColumnElement[bool]) -> list[Delivery]:
-    return [
-        rows.delivery(row)
-        for row in connection.execute(select(*rows.delivery_columns()).where(where).order_by(outbox.c.id))
-    ]
+    return [rows.delivery(row) for row in connection.execute(rows.DELIVERIES.where(where).order_by(outbox.c.id))]

@@ -27,7 +27,7 @@ def history(
     connection: Connection, watch: str, limit: int, verdicts: list[str] | None, *, dry: bool = True
 ) -> list[Record]:
     """Return judged records of a watch, newest first; without dry runs when `dry` is False."""
-    query = select(*rows.record_columns(raw=False)).where(runs.c.watch == watch, runs.c.stage == "judged")
+    query = rows.RECORDS.where(runs.c.watch == watch, runs.c.stage == "judged")
     if verdicts is not None:
         query = query.where(runs.c.verdict.in_(verdicts))
     if not dry:
@@ -43,7 +43,7 @@ def good(connection: Connection, watch: str, limit: int) -> list[Record]:
 
 def record(connection: Connection, name: str, *, raw: bool) -> Record | None:
     """Return the record with this id, remote run_id or unique beginning of an id; UsageError when several begin so."""
-    query = select(*rows.record_columns(raw=raw)).where(runs.c.stage == "judged")
+    query = (rows.RAW_RECORDS if raw else rows.RECORDS).where(runs.c.stage == "judged")
     for where in (runs.c.id == name, runs.c.run_id == name):
         row = connection.execute(query.where(where).order_by(runs.c.id.desc()).limit(1)).one_or_none()
         if row is not None:

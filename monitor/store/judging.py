@@ -57,7 +57,7 @@ def judge(
     ours = (runs.c.id == run.id, runs.c.owner == owner, runs.c.watch == run.watch, runs.c.dry == run.dry, UNFINISHED)
     if connection.execute(update(runs).where(*ours).values(**fields)).rowcount != 1:
         raise opening.conflict(connection, run.id, owner)
-    return rows.record(connection.execute(select(*rows.record_columns(raw=False)).where(runs.c.id == run.id)).one())
+    return rows.record(connection.execute(rows.RECORDS.where(runs.c.id == run.id)).one())
 
 
 def replace_state(connection: Connection, run: Run, decision: Decision, now: datetime) -> None:

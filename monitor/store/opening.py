@@ -30,16 +30,16 @@ def begin(connection: Connection, run: Run, fields: dict[str, Any]) -> Begun | E
     added = connection.execute(
         insert(runs).values(**_occurrence(run), stage="intent", notifications=0, **fields).on_conflict_do_nothing()
     )
-    occurrence = connection.execute(_runs_of(run)).one_or_none()
-    if occurrence is not None:
-        connection.execute(delete(retries).where(_same_occurrence(retries, run)))
     if added.rowcount == 1:
+        drop_retry(connection, run)
         return Begun(run)
+    occurrence = connection.execute(_runs_of(run)).one_or_none()
     if occurrence is None:
-        row = connection.execute(select(runs).where(runs.c.watch == run.watch, UNFINISHED)).one_or_none()
+        row = connection.execute(rows.WHOLE.where(runs.c.watch == run.watch, UNFINISHED)).one_or_none()
         if row is None:
             raise StoreConflict(f"run {run.id} exists already for another occurrence", hint="use a fresh id")
         return Existing("running", unfinished=rows.unfinished(row))
+    drop_retry(connection, run)
     if occurrence.id == run.id and occurrence.owner == fields["owner"] and occurrence.stage == "intent":
         return Begun(run)  # the commit of an earlier call arrived although its answer did not (row 105)
     if occurrence.stage == "judged":
@@ -68,7 +68,7 @@ def settle(connection: Connection, row_id: str, owner: str, outcome: Outcome, no
     )
     if changed.rowcount == 1:
         return
-    row = connection.execute(select(runs).where(runs.c.id == row_id)).one_or_none()
+    row = connection.execute(rows.WHOLE.where(runs.c.id == row_id)).one_or_none()
     if (
         row is None
         or row.owner != owner
@@ -125,7 +125,7 @@ def outcome_fields(outcome: Outcome, now: datetime) -> dict[str, Any]:
 
 def unfinished(connection: Connection) -> list[Unfinished]:
     """Return every run that is not judged, oldest first."""
-    return [rows.unfinished(row) for row in connection.execute(select(runs).where(UNFINISHED).order_by(runs.c.id))]
+    return [rows.unfinished(row) for row in connection.execute(rows.WHOLE.where(UNFINISHED).order_by(runs.c.id))]
 
 
 def take_over(connection: Connection, row_id: str, old_owner: str, new_owner: str) -> bool:
@@ -187,7 +187,7 @@ def _same_occurrence(table: Any, run: Run) -> Any:
 
 
 def _runs_of(run: Run) -> Any:
-    return select(runs).where(_same_occurrence(runs, run))
+    return rows.WHOLE.where(_same_occurrence(runs, run))
 
 
 def _utc(instant: datetime) -> datetime:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row
+from sqlalchemy import Row, select
 
 from monitor.judge.decision import Incident
 from monitor.store.records import Delivery, Record, Unfinished
 from monitor.store.tables import outbox, runs
 from monitor.watch.run import Run, Trigger
 
-_RECORD = [column for column in runs.c if column.name not in {"goal", "terminal"}]
-
-
-def record_columns(*, raw: bool) -> list[ColumnElement[Any]]:
-    """Return the columns of a `Record`; the terminal record only when `raw` is asked for."""
-    return [*_RECORD, runs.c.terminal] if raw else [*_RECORD]
+# Built once: putting thirty columns into a statement costs more than SQLite takes to answer it.
+WHOLE = select(runs)
+RECORDS = select(*(column for column in runs.c if column.name not in {"goal", "terminal"}))
+RAW_RECORDS = RECORDS.add_columns(runs.c.terminal)
+DELIVERIES = select(*(column for column in outbox.c if column.name != "sender"))
 
 
 def record(row: Row[Any], *, raw: bool = False) -> Record:
@@ -76,14 +75,6 @@ def incident(row: Row[Any]) -> Incident | None:
     if row.incident_id is None:
         return None
     return Incident(row.incident_id, row.incident_opened_at, row.incident_code, announced=row.incident_announced)
-
-
-_DELIVERY = [column for column in outbox.c if column.name != "sender"]
-
-
-def delivery_columns() -> list[ColumnElement[Any]]:
-    """Return the columns of a `Delivery`."""
-    return [*_DELIVERY]
 
 
 def delivery(row: Row[Any]) -> Delivery:

@@ -166,7 +166,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.dictionaries(st.sampled_from(KEYWORDS), VALUES, max_size=6))
 def test_what_is_sent_is_always_what_the_provider_takes(schema: dict[str, Any]) -> None:
     compiled = compile_schema(schema)

@@ -642,5 +642,6 @@ def test_wherever_the_stream_is_cut_the_outcome_is_the_same() -> None:
 
 def test_created_at_orders_across_time_zones() -> None:
     early = datetime(2026, 11, 21, 12, tzinfo=UTC)
-    rows = (run(run_id="late", created_at=(early + timedelta(hours=1)).isoformat()), run(run_id="early", created_at="2026-11-21T12:30:00+01:00"))  # fmt: skip
+    late = run(run_id="late", created_at=(early + timedelta(hours=1)).isoformat())
+    rows = (late, run(run_id="early", created_at="2026-11-21T12:30:00+01:00"))
     assert locating().on(h.Located(rows), 15.0) == h.Dismiss(("late",))

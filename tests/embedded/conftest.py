@@ -1,9 +1,8 @@
-"""Fixtures: an embedded agent on a free port, and a client of it."""
+"""Fixtures: an embedded agent on a free port, one per module, and a client of it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -11,13 +10,19 @@ import pytest
 from monitor.embedded.server import EmbeddedAgent
 
 
-@pytest.fixture
-async def agent(tmp_path: Path) -> AsyncIterator[EmbeddedAgent]:
-    async with EmbeddedAgent(ledger=tmp_path / "state" / "agent.db") as running:
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def agent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedAgent]:
+    async with EmbeddedAgent(ledger=tmp_path_factory.mktemp("agent") / "state" / "agent.db") as running:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def client(agent: EmbeddedAgent) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=agent.base_url, timeout=20, headers={"X-API-Key": "any"}) as opened:
+    headers = {"X-API-Key": "any"}
+    async with httpx.AsyncClient(base_url=agent.base_url, timeout=20, headers=headers, verify=False) as opened:
         yield opened

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ async def test_heartbeats_come_while_nothing_else_does(tmp_path: Path) -> None:
     async with (
         serving(SLOW) as server,
         EmbeddedAgent(ledger=tmp_path / "a.db", heartbeat=0.02) as agent,
-        httpx.AsyncClient(base_url=agent.base_url, timeout=10) as client,
+        httpx.AsyncClient(verify=False, base_url=agent.base_url, timeout=10) as client,
         client.stream("POST", "/v1/automation/run-sse", json=order(server.url())) as response,
     ):
         beats = 0
@@ -197,7 +198,7 @@ async def test_strict_schema_refuses_what_the_provider_refuses(tmp_path: Path) -
     }
     async with (
         EmbeddedAgent(ledger=tmp_path / "a.db", strict_schema=True) as agent,
-        httpx.AsyncClient(base_url=agent.base_url) as client,
+        httpx.AsyncClient(verify=False, base_url=agent.base_url) as client,
     ):
         response = await client.post("/v1/automation/run-async", json=order(output_schema=schema))
         assert response.status_code == 400
@@ -232,7 +233,7 @@ async def test_errors_come_in_the_envelope(
 async def test_a_configured_key_is_asked_for(tmp_path: Path) -> None:
     async with (
         EmbeddedAgent(ledger=tmp_path / "a.db", key="right") as agent,
-        httpx.AsyncClient(base_url=agent.base_url) as client,
+        httpx.AsyncClient(verify=False, base_url=agent.base_url) as client,
     ):
         codes = []
         for headers in ({}, {"X-API-Key": "wrong"}, {"X-API-Key": "right"}):
@@ -247,13 +248,22 @@ async def test_web_pages_and_foreign_hosts_are_kept_out(client: httpx.AsyncClien
     assert (foreign.status_code, from_page.status_code) == (403, 403)
 
 
-async def test_lists_are_filtered_sorted_and_paged(client: httpx.AsyncClient) -> None:
-    for number in range(5):
-        await client.post("/v1/automation/run", json=order(goal=f"Goal {number} ÄPFEL"))
-    await client.post("/v1/automation/run", json=order("http://demo.localhost/nowhere"))
+@pytest.fixture
+async def listing(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an agent with five completed runs and one failed one."""
+    async with (
+        EmbeddedAgent(ledger=tmp_path / "a.db") as agent,
+        httpx.AsyncClient(verify=False, base_url=agent.base_url) as client,
+    ):
+        for number in range(5):
+            await client.post("/v1/automation/run", json=order(goal=f"Goal {number} ÄPFEL"))
+        await client.post("/v1/automation/run", json=order("http://demo.localhost/nowhere"))
+        yield client
 
+
+async def test_lists_are_filtered_sorted_and_paged(listing: httpx.AsyncClient) -> None:
     async def listed(**filters: Any) -> Any:
-        return (await client.get("/v1/runs", params=filters)).json()
+        return (await listing.get("/v1/runs", params=filters)).json()
 
     first = await listed(limit=2, status="COMPLETED")
     assert [entry["goal"][:6] for entry in first["data"]] == ["Goal 4", "Goal 3"]
@@ -308,7 +318,7 @@ async def test_a_blocking_run_cannot_be_cancelled(client: httpx.AsyncClient) -> 
         blocking = asyncio.create_task(client.post("/v1/automation/run", json=body))
         listed: list[Any] = []
         while not listed:
-            listed = (await client.get("/v1/runs")).json()["data"]
+            listed = (await client.get("/v1/runs?status=RUNNING")).json()["data"]
         assert (await client.post(f"/v1/runs/{listed[0]['run_id']}/cancel")).status_code == 400
         error = (await blocking).json()["error"]
     assert error["code"] == "TIMEOUT"
@@ -318,7 +328,7 @@ async def test_runs_beyond_the_limit_wait_as_pending(tmp_path: Path) -> None:
     async with (
         serving(SLOW) as server,
         EmbeddedAgent(ledger=tmp_path / "a.db", concurrency=1) as agent,
-        httpx.AsyncClient(base_url=agent.base_url) as client,
+        httpx.AsyncClient(verify=False, base_url=agent.base_url) as client,
     ):
         first = (await client.post("/v1/automation/run-async", json=order(server.url()))).json()["run_id"]
         second = (await client.post("/v1/automation/run-async", json=order())).json()["run_id"]
@@ -332,7 +342,7 @@ async def test_a_pending_run_can_be_cancelled(tmp_path: Path) -> None:
     async with (
         serving(SLOW) as server,
         EmbeddedAgent(ledger=tmp_path / "a.db", concurrency=1) as agent,
-        httpx.AsyncClient(base_url=agent.base_url) as client,
+        httpx.AsyncClient(verify=False, base_url=agent.base_url) as client,
     ):
         await client.post("/v1/automation/run-async", json=order(server.url()))
         second = (await client.post("/v1/automation/run-async", json=order())).json()["run_id"]
@@ -343,7 +353,7 @@ async def test_a_full_queue_is_a_429_with_retry_after(tmp_path: Path) -> None:
     async with (
         serving(SLOW) as server,
         EmbeddedAgent(ledger=tmp_path / "a.db", concurrency=1, queue_limit=2) as agent,
-        httpx.AsyncClient(base_url=agent.base_url) as client,
+        httpx.AsyncClient(verify=False, base_url=agent.base_url) as client,
     ):
         answers = [await client.post("/v1/automation/run-async", json=order(server.url())) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -360,7 +370,7 @@ async def test_it_stops_fast_with_streams_open_and_fails_what_was_under_way(tmp_
     ledger = tmp_path / "a.db"
     async with serving(SLOW) as server:
         async with EmbeddedAgent(ledger=ledger) as agent:
-            client = httpx.AsyncClient(base_url=agent.base_url)
+            client = httpx.AsyncClient(verify=False, base_url=agent.base_url)
             stream = client.stream("POST", "/v1/automation/run-sse", json=order(server.url()))
             response = await stream.__aenter__()
             lines = response.aiter_lines()
@@ -370,7 +380,10 @@ async def test_it_stops_fast_with_streams_open_and_fails_what_was_under_way(tmp_
         assert "COMPLETE" not in "".join([line async for line in lines])
         await stream.__aexit__(None, None, None)
         await client.aclose()
-    async with EmbeddedAgent(ledger=ledger) as agent, httpx.AsyncClient(base_url=agent.base_url) as client:
+    async with (
+        EmbeddedAgent(ledger=ledger) as agent,
+        httpx.AsyncClient(verify=False, base_url=agent.base_url) as client,
+    ):
         found = (await client.get(f"/v1/runs/{run_id}")).json()
     assert (found["status"], found["error"]["category"]) == ("FAILED", "SYSTEM_FAILURE")
 

@@ -66,7 +66,7 @@ def test_depth_is_allowed_up_to_the_cap() -> None:
     assert canonical.equal(nested(64), nested(64))
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(JSON, JSON)
 def test_form_and_key_agree_with_a_naive_oracle(one: Any, other: Any) -> None:
     same = naive(one) == naive(other)

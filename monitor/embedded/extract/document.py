@@ -27,7 +27,10 @@ class Document:
         self.url = url
         parser = lxml.html.HTMLParser(huge_tree=False, recover=True, encoding="utf-8")
         content = html.replace("\0", "").encode("utf-8", "replace")
-        tree = lxml.html.document_fromstring(content or b"<html></html>", parser=parser, ensure_head_body=True)
+        try:
+            tree = lxml.html.document_fromstring(content, parser=parser, ensure_head_body=True)
+        except lxml.etree.ParserError:  # nothing but white space or comments
+            tree = lxml.html.document_fromstring(b"<html></html>", parser=parser, ensure_head_body=True)
         self.tree = tree
         self.root = parsel.Selector(root=tree, type="html")
 
@@ -85,7 +88,7 @@ def _texts(element: Any) -> Iterator[str]:
         elif event == "end":
             depth_unseen -= unseen
         if event != "start" and node is not element and not depth_unseen:
-            yield from (" " if node.tag not in _INLINE else "", node.tail or "")
+            yield from ("" if node.tag in _INLINE or node.tag in _UNSEEN or event != "end" else " ", node.tail or "")
 
 
 _INLINE = frozenset(

@@ -205,7 +205,7 @@ class Filler:
         return MISSING
 
     def _object_list(self, name: str, shape: Shape, scope: Scope, pointer: str) -> Any:
-        for entities in rows.of_entities(scope.entities, name, page=scope.page):
+        for entities in rows.of_entities(scope.entities, name, self._document.entities if scope.page else ()):
             filled = self._rows(shape, (Scope(None, (entity,)) for entity in entities), pointer)
             if filled is not MISSING:
                 return filled

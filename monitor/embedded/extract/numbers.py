@@ -17,6 +17,7 @@ _MAGNITUDE = re.compile(r"\s?(?:k|m|b|mio|mrd|bn|tsd|million|billion|thousand)\b
 _CODE_BEFORE = re.compile(r"(?:^|[^A-Za-z])(?:[A-Z]{3}|US\$|[A-Z]{1,2}\$|Rs\.?|Kr\.?|kr\.?|CHF|Fr\.?)\Z")
 _DOT_GROUPS = ("de", "es", "it", "nl", "pt", "da", "id", "tr", "el", "sl", "hr", "ro", "vi")
 _COMMA_GROUPS = ("en", "ja", "zh", "ko", "th", "he")
+_SPACE_GROUPS = ("fr", "sv", "nb", "nn", "no", "fi", "pl", "cs", "sk", "ru", "uk", "hu", "bg", "et", "lv", "lt")
 _MINUS = "-\u2212\u2013"
 _FREE = frozenset({"free", "gratis", "kostenlos", "gratuit"})
 
@@ -56,8 +57,10 @@ def _may_precede(before: str) -> bool:
 
 def _magnitude(token: str, text: str, language: str | None, *, money: bool) -> Decimal | None:
     if _GROUP_SIGNS.search(token):
-        if not _SPACED_GROUP.match(token):
-            return None  # two numbers beside each other
+        tongue = (language or "").partition("-")[0].casefold()
+        plain_space_groups = tongue in _SPACE_GROUPS or _has_currency(text)
+        if not _SPACED_GROUP.match(token) or (" " in token and not plain_space_groups):
+            return None  # two numbers beside each other, or so it may be
         token = _GROUP_SIGNS.sub("", token)
         return Decimal(token.replace(",", "."))
     if not re.search(r"[.,]", token):

@@ -72,18 +72,17 @@ def _is_container(entity: Entity) -> bool:
     return "itemListElement" in entity or "AggregateOffer" in entity["@type"]
 
 
-def of_entities(entities: Sequence[Entity], name: str, *, page: bool) -> Iterator[list[Entity]]:
-    """Yield lists of entities that may be the rows of the list property `name`, best first."""
+def of_entities(entities: Sequence[Entity], name: str, others: Sequence[Entity]) -> Iterator[list[Entity]]:
+    """Yield lists of entities that may be the rows of the list property `name`, best first; `others` stand beside them."""
     for entity in entities:
         inner = [value for value in related(entity, name) if isinstance(value, dict)]
         if inner:
             yield inner
-    if page:
-        last = words(name)[-1:] or ("",)
-        kinds = _KINDS.get(last[0], {last[0].capitalize()})
-        alike = [entity for entity in entities if kinds & set(entity["@type"])]
-        if len(alike) > 1:
-            yield alike
+    last = words(name)[-1:] or ("",)
+    kinds = _KINDS.get(last[0], {last[0].capitalize()})
+    alike = [entity for entity in others if kinds & set(entity["@type"])]
+    if len(alike) > 1:
+        yield alike
 
 
 def of_tables(element: parsel.Selector, shape: Shape) -> Iterator[list[dict[str, parsel.Selector]]]:

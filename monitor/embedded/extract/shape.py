@@ -73,7 +73,7 @@ class _Reader:
         node, nullable = self._resolved(node)
         kinds = [kind for kind in _listed(node.get("type")) if kind != "null"]
         enum = node["enum"] if isinstance(node.get("enum"), list) else [node["const"]] if "const" in node else None
-        kind = kinds[0] if kinds else _kind_of(node, enum)
+        kind = kinds[0] if kinds else "null" if "null" in _listed(node.get("type")) else _kind_of(node, enum)
         properties = node.get("properties") if kind == "object" else None
         return Shape(
             kind=kind,

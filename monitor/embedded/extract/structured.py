@@ -145,7 +145,7 @@ def _linked(entity: dict[str, Any], members: dict[str, dict[str, Any]]) -> dict[
         if isinstance(value, list):
             return [resolved(entry) for entry in value]
         bare = isinstance(value, dict) and set(value) <= {"@id", "@type", "@source"}
-        return members.get(value.get("@id"), value) if bare else value
+        return members.get(str(value.get("@id")), value) if bare else value
 
     return {name: resolved(value) if not name.startswith("@") else value for name, value in entity.items()}
 

@@ -90,9 +90,9 @@ def _number(value: Any, shape: Shape, context: Context) -> Any:
         return MISSING
     if isinstance(value, (int, float)):
         return value if math.isfinite(value) and abs(value) < 1e15 else MISSING
-    plain = re.fullmatch(r"[+-]?\d{1,15}(?:\.\d{1,15})?", value) if context.machine else None
-    if plain and not (context.money and re.search(r"\.\d{3}\Z", value)):
-        return _json_number(Decimal(value))
+    if context.machine and re.fullmatch(r"[+-]?\d{1,15}(?:\.\d{1,15})?", value):
+        # schema.org wants a decimal point, but shops write 1.299 for a thousand, too: for money, nobody can tell.
+        return MISSING if context.money and re.search(r"\.\d{3}\Z", value) else _json_number(Decimal(value))
     number = numbers.read(value, language=shape.locale or context.language, money=context.money)
     return MISSING if number is None or abs(number) >= Decimal(10) ** 15 else _json_number(number)
 
