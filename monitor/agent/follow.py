@@ -104,17 +104,21 @@ async def follow(  # noqa: PLR0913 - the run's three parties (client, watch, run
         else:
             shown.stored = (resume.run_id, None)
             command = tracker.resume(resume.run_id, hands.age())
-        while not isinstance(command, h.End):
-            for what in await hands.carry_out(command):
-                command = tracker.on(what, hands.age())
-                await shown.keep(what)
-                if not isinstance(command, h.Read):
-                    await hands.close()
-                    break
+        return await _to_the_end(command, tracker, hands, shown)
     except SecretError as error:
         return NotStarted(fault=Fault(Code.SECRET, error.message, hint=error.hint))
     finally:
         await hands.close()
+
+
+async def _to_the_end(command: h.Command, tracker: Tracker, hands: _Hands, shown: _Shown) -> Outcome:
+    while not isinstance(command, h.End):
+        for what in await hands.carry_out(command):
+            command = tracker.on(what, hands.age())
+            await shown.keep(what)
+            if not isinstance(command, h.Read):  # what else the last bytes held is of no use any more
+                await hands.close()
+                break
     return command.outcome
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_args
 
 from monitor.agent import endings, events, faults, pace
 from monitor.agent import happenings as h
@@ -39,15 +39,7 @@ class State(StrEnum):
 
 
 _STREAM: dict[type, str] = {
-    h.Opened: "_event",
-    h.Heard: "_event",
-    events.Started: "_event",
-    events.StreamingUrl: "_event",
-    events.Progress: "_event",
-    events.Heartbeat: "_event",
-    events.Unknown: "_event",
-    events.Garbled: "_event",
-    events.Complete: "_event",
+    **dict.fromkeys((h.Opened, h.Heard, *get_args(events.WireEvent)), "_event"),
     h.Lost: "_lost",
     h.Expired: "_lost",
 }

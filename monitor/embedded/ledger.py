@@ -130,7 +130,7 @@ class Ledger:
             )
 
     def close(self) -> None:
-        """Close the file and let go of its runs."""
+        """Close the file and let go of its runs; closing twice is harmless."""
         self._db.close()
         self._owner.release()
 

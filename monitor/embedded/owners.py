@@ -23,10 +23,11 @@ class Owner:
         self.id = uuid.uuid4().hex
         try:
             self._folder.mkdir(exist_ok=True)
-            self._lock = os.open(self._path(self.id), os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            lock = os.open(self._path(self.id), os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         except OSError as problem:
             raise StoreUnwritable(f"{self._folder} cannot be written: {problem.strerror}") from problem
+        self._lock: int | None = lock
 
     def is_dead(self, owner: str) -> bool:
         """Return whether `owner` no longer lives; its lock file is then removed."""
@@ -46,9 +47,11 @@ class Owner:
             os.close(lock)
 
     def release(self) -> None:
-        """Let go of the lock and remove its file."""
-        self._path(self.id).unlink(missing_ok=True)
-        os.close(self._lock)
+        """Let go of the lock and remove its file; harmless when it was done before."""
+        if self._lock is not None:
+            self._path(self.id).unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = None
 
     def _path(self, owner: str) -> Path:
         return self._folder / f"{owner}.lock"

@@ -83,6 +83,7 @@ class Runner:
         self._created = 0
         self._queue_limit = room.queue_limit
         self.stopping = False
+        self._closed = False
 
     async def start(self, order: Order, transport: str, group: asyncio.TaskGroup) -> Flight:
         """Create a run and set it going in `group`.
@@ -140,7 +141,8 @@ class Runner:
         for flight in list(self._flights.values()):
             flight.tell(None)
             await self._end(flight, cut(flight.run, self.now()))
-        await self._in_thread(self._ledger.close)
+        self._closed = True
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.close)
         self._thread.shutdown(wait=False)
 
     def now(self) -> str:
@@ -218,4 +220,6 @@ class Runner:
             log.exception("embedded_ledger_not_written", run_id=run["run_id"], problem=str(problem))
 
     async def _in_thread(self, call: Callable[..., _T], *arguments: Any) -> _T:
+        if self._closed:
+            raise RequestError(503, "SERVICE_BUSY", "the embedded agent is stopping", retry_after=1)
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)

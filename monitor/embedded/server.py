@@ -144,6 +144,7 @@ class EmbeddedAgent:
                 server.should_exit = True
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
+            self._ledger.close()
             self._socket.close()
 
     def _policy(self) -> Policy:

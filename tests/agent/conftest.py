@@ -12,7 +12,7 @@ from monitor.agent.outcome import Outcome
 from monitor.clock import Clock, WallClock
 from monitor.watch.model import Watch
 from monitor.watch.run import Run, new_id
-from tests.conftest import make_watch
+from tests.conftest import SimulatedClock, make_watch
 from tests.scripted_api import ScriptedApi
 
 KEY = "sk-tinyfish-canary"
@@ -37,10 +37,14 @@ class Notes:
 
 
 async def follow_one(
-    api: ScriptedApi, watch: Watch | None = None, *, speed: float = 200.0, notes: Notes | None = None, **more: Any
+    api: ScriptedApi, watch: Watch | None = None, *, speed: float | None = None, notes: Notes | None = None, **more: Any
 ) -> Outcome:
-    """Follow one run of `watch` to its end, with a clock that is driven `speed` times faster."""
-    clock: Clock = WallClock(speed)
+    """Follow one run of `watch` to its end.
+
+    Our own pauses take no time: the clock is simulated, and the network has its real time-outs. Where something must
+    expire while a socket is read, the clock is the wall's, driven `speed` times faster.
+    """
+    clock: Clock = SimulatedClock() if speed is None else WallClock(speed)
     watch, notes = watch or make_watch(), notes or Notes()
     run = more.pop("run", None) or Run(new_id(clock.now()), watch.name, clock.now())
     async with Client(api.url, KEY, clock=clock) as client:

@@ -12,7 +12,6 @@ from monitor.agent.client import Client
 from monitor.agent.follow import Resume, follow
 from monitor.agent.outcome import Cancelled, Code, Completed, Failed, NotStarted, TimedOut
 from monitor.agent.request import body, goal_text
-from monitor.clock import WallClock
 from monitor.errors import SecretError
 from monitor.watch.run import Run, new_id
 from tests.agent.conftest import KEY, Notes, follow_one
@@ -22,7 +21,8 @@ from tests.scripted_api import RESULT, Script, ScriptedApi, sse
 pytestmark = pytest.mark.anyio
 
 TRANSPORTS = ["sse", "async", "sync"]
-SHORT = make_watch(limits={"timeout": "60s"})  # 0.3 s at the speed of these tests
+SHORT = make_watch(limits={"timeout": "60s"})  # 0.6 s at this speed:
+FAST = 100.0
 
 
 def fault_code(outcome: Any) -> Code:
@@ -139,7 +139,7 @@ STREAM_FAULTS = [
 async def test_whatever_happens_to_the_stream_the_result_arrives_and_is_paid_once(happen: Any) -> None:
     async with ScriptedApi() as api:
         happen(api.next_run())
-        outcome = await follow_one(api)
+        outcome = await follow_one(api, speed=FAST if happen is silence_in_the_middle else None)
         assert isinstance(outcome, Completed)
         assert (outcome.result, outcome.steps) == (RESULT, 3)
         assert (api.posts, len(api.runs)) == (1, 1)
@@ -209,7 +209,8 @@ DOUBTS = [
 async def test_in_doubt_the_run_is_found_by_its_reference_and_never_started_again(happen: Any) -> None:
     async with ScriptedApi() as api:
         happen(api)
-        outcome = await follow_one(api)
+        expires = happen in {no_first_byte, listed_late, heartbeats_without_an_id}
+        outcome = await follow_one(api, speed=FAST if expires else None)
         assert isinstance(outcome, Completed), outcome
         assert (api.posts, len(api.runs)) == (1, 1)
 
@@ -322,7 +323,7 @@ async def test_at_the_deadline_the_run_is_cancelled() -> None:
     async with ScriptedApi() as api:
         api.next_run().heartbeat_only()
         notes = Notes()
-        outcome = await follow_one(api, SHORT, notes=notes)
+        outcome = await follow_one(api, SHORT, speed=FAST, notes=notes)
     assert isinstance(outcome, TimedOut)
     assert (fault_code(outcome), outcome.run_id, outcome.steps) == (Code.TIMEOUT, "run_1", 3)
     assert (api.posts, api.cancels) == (1, 1)
@@ -340,7 +341,7 @@ async def test_a_cancel_that_finds_the_run_completed_brings_its_result() -> None
 async def test_a_cancel_that_is_ignored_is_a_time_out() -> None:
     async with ScriptedApi() as api:
         api.next_run().takes(None).cancel_is_ignored()
-        outcome = await follow_one(api, SHORT)
+        outcome = await follow_one(api, SHORT, speed=FAST)
     assert isinstance(outcome, TimedOut)
     assert api.cancels > 1
 
@@ -349,7 +350,7 @@ async def test_a_cancel_that_fails_is_tried_again() -> None:
     async with ScriptedApi() as api:
         api.next_run().heartbeat_only()
         api.answer("POST", "/v1/runs/", 500, "oops", times=2)
-        outcome = await follow_one(api, SHORT)
+        outcome = await follow_one(api, SHORT, speed=FAST)
     assert isinstance(outcome, TimedOut)
     assert api.cancels == 3
 
@@ -391,7 +392,7 @@ async def test_polls_that_give_damaged_json_end_with_what_they_gave() -> None:
 # --- going on after a crash
 
 
-async def opened(watch: Any, clock: WallClock) -> tuple[Run, str]:
+async def opened(watch: Any, clock: SimulatedClock) -> tuple[Run, str]:
     run = Run(new_id(clock.now()), watch.name, clock.now())
     return run, goal_text(watch, run)
 
@@ -399,7 +400,7 @@ async def opened(watch: Any, clock: WallClock) -> tuple[Run, str]:
 @pytest.mark.parametrize("known", [True, False])
 async def test_a_run_left_by_a_dead_process_is_brought_to_its_end_without_a_post(known: bool) -> None:
     async with ScriptedApi() as api:
-        watch, clock, notes = make_watch(), WallClock(200), Notes()
+        watch, clock, notes = make_watch(), SimulatedClock(), Notes()
         run, goal = await opened(watch, clock)
         began = clock.now()
         async with Client(api.url, KEY, clock=clock) as client:
@@ -414,7 +415,7 @@ async def test_a_run_left_by_a_dead_process_is_brought_to_its_end_without_a_post
 
 async def test_a_run_that_never_left_is_proved_absent_on_resuming() -> None:
     async with ScriptedApi() as api:
-        watch, clock = make_watch(), WallClock(200)
+        watch, clock = make_watch(), SimulatedClock()
         run, goal = await opened(watch, clock)
         outcome = await follow_one(api, watch, run=run, resume=Resume(None, goal, clock.now()))
     assert isinstance(outcome, NotStarted)
@@ -463,9 +464,26 @@ async def test_a_search_that_never_ends_proves_nothing_but_finds_what_it_shows()
     assert cursors[:2] == [None, "same"]
 
 
+async def test_a_secret_that_needs_no_revealing_is_sent_as_it_is() -> None:
+    watch = make_watch(run={"proxy_config": {"enabled": True, "type": "custom", "url": "http://proxy.example"}})
+    async with ScriptedApi() as api:
+        await follow_one(api, watch)
+    assert api.requests[0].body["proxy_config"]["url"] == "http://proxy.example"
+
+
+async def test_a_search_through_twenty_pages_proves_nothing() -> None:
+    async with ScriptedApi() as api:
+        api.next_run().close_without_byte()
+        for page in range(20):
+            rows = {"data": [], "pagination": {"has_more": True, "next_cursor": f"c{page}"}}
+            api.answer("GET", "/v1/runs", 200, rows)
+        assert isinstance(await follow_one(api), Completed)
+    assert sum(request.path == "/v1/runs" for request in api.requests) == 21
+
+
 async def test_a_surplus_run_that_cannot_be_cancelled_does_not_stop_us() -> None:
     async with ScriptedApi() as api:
-        watch, clock = make_watch(), WallClock(200)
+        watch, clock = make_watch(), SimulatedClock()
         run, goal = await opened(watch, clock)
         rows = [{"run_id": name, "goal": goal, "status": "RUNNING"} for name in ("a", "b")]
         endless = {"data": rows, "pagination": {"has_more": True, "next_cursor": "same"}}

@@ -100,7 +100,8 @@ def test_a_broken_script_does_not_hide_the_next_one() -> None:
 
 def test_microdata_is_read() -> None:
     html = """<div itemscope itemtype="http://schema.org/Product"><h1 itemprop="name">Machine</h1>
-      <div itemprop="offers" itemscope itemtype="http://schema.org/Offer"><span itemprop="price" content="499.00">€499</span>
+      <div itemprop="offers" itemscope itemtype="http://schema.org/Offer">
+      <span itemprop="price" content="499.00">€499</span>
       <meta itemprop="priceCurrency" content="EUR"><link itemprop="availability" href="http://schema.org/OutOfStock"></div></div>"""
     assert filled(html, thing(name=STRING, price=NUMBER, currency=STRING, in_stock=FLAG)) == {
         "name": "Machine", "price": 499.0, "currency": "EUR", "in_stock": False,
@@ -108,8 +109,10 @@ def test_microdata_is_read() -> None:
 
 
 def test_open_graph_is_read() -> None:
-    html = """<head><meta property="og:title" content="Machine"><meta property="product:price:amount" content="499.00">
-      <meta property="product:price:currency" content="EUR"><meta property="product:availability" content="instock"></head>"""
+    html = """<head><meta property="og:title" content="Machine">
+      <meta property="product:price:amount" content="499.00">
+      <meta property="product:price:currency" content="EUR">
+      <meta property="product:availability" content="instock"></head>"""
     assert filled(html, thing(title=STRING, price=NUMBER, currency={"enum": ["EUR"]}, in_stock=FLAG)) == {
         "title": "Machine", "price": 499.0, "currency": "EUR", "in_stock": True,
     }  # fmt: skip
@@ -123,7 +126,8 @@ def test_an_article_is_read() -> None:
     assert filled(html, schema) == {"headline": "H", "published": "2026-11-21", "author": "A"}
 
 
-LABELLED = """<h1>Machine</h1><table><tr><th>Water tank:</th><td>2.1 l</td></tr><tr><td>Weight (kg)</td><td>12,5</td></tr></table>
+LABELLED = """<h1>Machine</h1><table><tr><th>Water tank:</th><td>2.1 l</td></tr>
+<tr><td>Weight (kg)</td><td>12,5</td></tr></table>
 <dl><dt>Energy class</dt><dd>A</dd><dt>Available</dt><dd>Yes</dd></dl><ul><li><b>Voltage:</b> 230 V</li></ul>"""
 
 
@@ -175,7 +179,8 @@ def test_the_first_match_that_reads_as_the_type_is_taken() -> None:
     assert filled(html, thing(price=NUMBER | {"x-css": ".p"})) == {"price": 5.0}
 
 
-CARDS = """<div class=ad>Buy!</div><div class=plan><h2>Small</h2><b>€9.00</b><a href="/small">go</a><li>a</li><li>b</li></div>
+CARDS = """<div class=ad>Buy!</div><div class=plan><h2>Small</h2><b>€9.00</b><a href="/small">go</a>
+<li>a</li><li>b</li></div>
 <div class=plan></div><div class=plan><h2>Large</h2><b>€19.00</b><a href="large">go</a></div>"""
 
 
@@ -243,6 +248,14 @@ def test_a_table_is_rows_when_its_header_names_the_properties() -> None:
       <table><thead><tr><th>Merchant</th><th>Price (EUR)</th><th>Availability</th></tr></thead><tbody>
       <tr><td>A</td><td>5</td><td>In stock</td></tr><tr><td>B</td><td>6,50</td><td>Sold out</td></tr></tbody></table>"""
     assert filled(html, OFFER_LIST) == {"offers": ROWS}
+
+
+def test_rows_that_lack_something_give_way_to_rows_that_are_whole() -> None:
+    partial = ld({"@type": "Product", "name": "P", "offers": [{"price": 5}, {"price": 6.5}]})
+    table = """<table><tr><th>Seller</th><th>Price</th><th>Stock</th></tr>
+      <tr><td>A</td><td>5</td><td>In stock</td></tr><tr><td>B</td><td>6.5</td><td>Sold out</td></tr></table>"""
+    assert filled(partial + table, OFFER_LIST) == {"offers": ROWS}
+    assert extract(partial, URL, OFFER_LIST).missing[:2] == ["/offers/0/seller", "/offers/0/in_stock"]
 
 
 def test_a_list_of_plain_values_with_a_hole_is_not_found() -> None:
@@ -327,7 +340,9 @@ def test_odd_pages_hold_nothing(html: str) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [None, 1, "x", [], {}, [[[]]], {"@type": 5}, {"@type": [None], "price": {}}, {"@graph": 5}, {"offers": [[[{"price": [1]}]]]}, {"@id": []},
+    [None, 1, "x", [], {}, [[[]]], {"@type": 5}, {"@type": [None], "price": {}}, {"@graph": 5},
+     {"offers": [[[{"price": [1]}]]]},
+     {"@id": []},
      {"@graph": [{"@id": "a", "x": {"@id": ["a"]}}]}, {"itemListElement": 5}],
 )  # fmt: skip
 def test_odd_structured_data_breaks_nothing(data: Any) -> None:
@@ -336,10 +351,11 @@ def test_odd_structured_data_breaks_nothing(data: Any) -> None:
     extract(ld(data), URL, None)
 
 
+KEYS = ["@type", "@id", "@graph", "offers", "price", "name", "item", "itemListElement", "mainEntity"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda child: st.lists(child, max_size=3)
-    | st.dictionaries(st.sampled_from(["@type", "@id", "@graph", "offers", "price", "name", "item", "itemListElement", "mainEntity"]), child, max_size=4),
+    | st.dictionaries(st.sampled_from(KEYS), child, max_size=4),
     max_leaves=12,
 )  # fmt: skip
 

@@ -37,7 +37,8 @@ def test_a_run_is_kept_over_a_restart(tmp_path: Path) -> None:
 def test_the_runs_of_a_killed_process_end_failed_and_those_of_a_living_one_do_not(tmp_path: Path) -> None:
     script = (
         "import os, sys; from pathlib import Path; from tests.embedded.test_ledger import *\n"
-        "ledger = Ledger(Path(sys.argv[1]), now=NOW); ledger.add(a_run('dead', status='RUNNING')); os.kill(os.getpid(), 9)"
+        "ledger = Ledger(Path(sys.argv[1]), now=NOW); ledger.add(a_run('dead', status='RUNNING'))\n"
+        "os.kill(os.getpid(), 9)"
     )
     living = Ledger(tmp_path / "a.db", now=NOW)
     living.add(a_run("alive", status="RUNNING"))

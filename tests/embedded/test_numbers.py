@@ -50,8 +50,10 @@ def test_one_number_is_read(text: str, number: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "free shipping", "Was $99 now $79", "10-20", "10 - 20 EUR", "4.5 out of 5", "2026-11-21", "10:30", "1.2.3", "12.34.56",
-        "1.299", "1,299", "1.2k", "3 million", "A4", "X-200", "iPhone 15 128", "1,29,9", "1 2", "449 99", "5" * 300, "12,345.6.7",
+        "", "free shipping", "Was $99 now $79", "10-20", "10 - 20 EUR", "4.5 out of 5", "2026-11-21",
+        "10:30", "1.2.3", "12.34.56",
+        "1.299", "1,299", "1.2k", "3 million", "A4", "X-200",
+        "iPhone 15 128", "1,29,9", "1 2", "449 99", "5" * 300, "12,345.6.7",
     ],
 )  # fmt: skip
 def test_what_is_not_one_number_read_one_way_is_nothing(text: str) -> None:

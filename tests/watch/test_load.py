@@ -159,7 +159,7 @@ def test_defaults_stand_under_every_watch_and_their_problems_in_monitor_yaml(roo
     assert found.watches == {}
     assert told(found).splitlines() == [
         "monitor.yaml:2:21: defaults.limits.timeout: "
-        + "'3 m' is not a duration: write a whole number and s, m, h or d, as in 30s, 10m, 6h, 7d",
+         "'3 m' is not a duration: write a whole number and s, m, h or d, as in 30s, 10m, 6h, 7d",
         'monitor.yaml:2:26: defaults.limits.tiemout: unknown field (did you mean "timeout"?)',
     ], "once, not once per watch"
 

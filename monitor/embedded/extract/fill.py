@@ -8,7 +8,7 @@ answers at one place has none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urljoin
@@ -205,17 +205,30 @@ class Filler:
         return MISSING
 
     def _object_list(self, name: str, shape: Shape, scope: Scope, pointer: str) -> Any:
-        for entities in rows.of_entities(scope.entities, name, self._document.entities if scope.page else ()):
-            filled = self._rows(shape, (Scope(None, (entity,)) for entity in entities), pointer)
-            if filled is not MISSING:
-                return filled
-        if scope.element is None:
+        """Fill the rows of the first candidate that has every required value, else of the first that has any."""
+        before, best = self._found, None
+        for scopes in self._candidates(name, shape, scope):
+            self._found = Extraction()
+            filled = self._rows(shape, scopes, pointer)
+            attempt, self._found = self._found, before
+            if filled is MISSING:
+                continue
+            if best is None or not attempt.missing:
+                best = filled, attempt
+            if not attempt.missing:
+                break
+        if best is None:
             return MISSING
-        for cells in rows.of_tables(scope.element, shape):
-            filled = self._rows(shape, (Scope(row.pop("", None), cells=row) for row in cells), pointer)
-            if filled is not MISSING:
-                return filled
-        return MISSING
+        self._found.sources.update(best[1].sources)
+        self._found.missing.extend(best[1].missing)
+        return best[0]
+
+    def _candidates(self, name: str, shape: Shape, scope: Scope) -> Iterator[list[Scope]]:
+        for entities in rows.of_entities(scope.entities, name, self._document.entities if scope.page else ()):
+            yield [Scope(None, (entity,)) for entity in entities]
+        if scope.element is not None:
+            for cells in rows.of_tables(scope.element, shape):
+                yield [Scope(row.pop("", None), cells=row) for row in cells]
 
     def _rows(self, shape: Shape, scopes: Iterable[Scope], pointer: str) -> Any:
         """Fill one object per scope; rows that hold nothing of the shape (a heading, an advertisement) are left out."""

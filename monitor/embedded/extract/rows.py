@@ -73,7 +73,7 @@ def _is_container(entity: Entity) -> bool:
 
 
 def of_entities(entities: Sequence[Entity], name: str, others: Sequence[Entity]) -> Iterator[list[Entity]]:
-    """Yield lists of entities that may be the rows of the list property `name`, best first; `others` stand beside them."""
+    """Yield lists of entities that may be the rows of the list `name`, best first; `others` stand beside them."""
     for entity in entities:
         inner = [value for value in related(entity, name) if isinstance(value, dict)]
         if inner:

@@ -1,0 +1,68 @@
+"""`monitor demo`, to its end: the whole main job, as a new user sees it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "monitor", "demo"]
+
+
+@pytest.mark.timeout(120)
+def test_the_demo_tells_every_change_and_ends_by_itself() -> None:
+    """Exit 0 within a minute; every alert delivered; each change, failure and recovery told; nothing left behind."""
+    begin = time.monotonic()
+    done = subprocess.run(COMMAND, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert time.monotonic() - begin < 60
+    assert done.stderr == ""
+    titles = re.findall(r"ALERT  (.*)", done.stdout)
+    for start in ("espresso-machine: price 499 → 449 (-10%)", "plans: plans › Household › price 24 → 27"):
+        assert any(title.startswith(start) for title in titles), titles
+    for watch in ("espresso-machine", "grinders", "plans", "news"):
+        assert sum(title.startswith(f"{watch}: failing (SITE)") for title in titles) == 1
+        assert sum(title.startswith(f"{watch}: recovered") for title in titles) == 1
+    summary = re.search(r"(\d+) of (\d+) alerts delivered", done.stdout)
+    assert summary
+    assert summary[1] == summary[2] == str(len(titles))
+    workspace = re.search(r"workspace: (\S+)", done.stdout)
+    assert workspace
+    assert not Path(workspace[1]).exists()
+
+
+@pytest.mark.timeout(120)
+def test_a_killed_daemon_is_started_again_and_nothing_is_lost_or_told_twice(tmp_path: Path) -> None:
+    """kill -9 of the daemon in the middle: the demo goes on, every change is told, no occurrence runs twice."""
+    log = tmp_path / "out.txt"
+    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    with log.open("wb") as out:
+        demo = subprocess.Popen([*COMMAND, "--keep"], stdout=out, stderr=out, env=environment)
+        try:
+            pid = int(_wait_for(log, r"daemon: process (\d+)"))
+            _wait_for(log, r"(ALERT  espresso-machine: price 499)")
+            os.kill(pid, signal.SIGKILL)
+            _wait_for(log, r"(the daemon ended \(-9\))")
+            _wait_for(log, r"(ALERT  espresso-machine: recovered)")
+        finally:
+            demo.send_signal(signal.SIGINT)
+            assert demo.wait(30) == 0
+    titles = re.findall(r"ALERT  (.*)", log.read_text(encoding="utf-8"))
+    assert sum(title.startswith("espresso-machine: price 499 → 449") for title in titles) == 1
+    assert "Traceback" not in log.read_text(encoding="utf-8")
+
+
+def _wait_for(log: Path, pattern: str) -> str:
+    """Return the first group of `pattern` once the log holds it; fails after 60 s."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if found := re.search(pattern, log.read_text(encoding="utf-8")):
+            return found[1]
+        time.sleep(0.1)
+    raise AssertionError(f"{pattern} did not appear in:\n{log.read_text(encoding='utf-8')[-3000:]}")
