@@ -74,8 +74,8 @@ def _account(notification: Notification, watch: Watch, run: Run, now: datetime) 
             yield f"It was failing since {_when(notification.since, watch.timezone)}{_times(notification.failures)}."
     elif notification.kind is Kind.BASELINE:
         yield "First result of this watch; later results are compared with it."
-    if notification.kind is not Kind.FAILURE:
-        yield from _sentences(notification.message)
+        if isinstance(notification.result, dict):
+            yield from (f"{wording.name(key)}: {wording.value(held)}" for key, held in notification.result.items())
     yield from (wording.change(change) for change in notification.changes)
 
 

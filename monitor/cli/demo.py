@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 
 from monitor.cli import output
+from monitor.clock import WallClock
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
@@ -84,15 +86,17 @@ async def _demo(folder: Path, *, keep: bool) -> int:
     from monitor.engine.daemon import stop_signals
 
     shop = Shop()
+    origin = datetime.now(UTC)
+    clock = WallClock(SPEED, origin)  # the agent dates its runs in the daemon's time
     stop = asyncio.Event()
     begin = time.monotonic()
     (folder / "state").mkdir()
     with stop_signals(stop), Screen() as screen:
-        async with EmbeddedAgent(ledger=folder / "state" / "agent.db", shop=shop) as agent:
+        async with EmbeddedAgent(ledger=folder / "state" / "agent.db", shop=shop, clock=clock) as agent:
             _say(f"shop: {agent.base_url}/demo/  agent: {agent.base_url}  (both in this process)")
             _write_workspace(folder, screen.url)
             _say(f"workspace: {folder} ({len(WATCHES)} watches, all due every minute)")
-            async with Supervisor(folder, agent.base_url) as supervisor:
+            async with Supervisor(folder, agent.base_url, origin) as supervisor:
                 _say(
                     f"daemon: process {supervisor.pid}; its clock runs {SPEED:g} times faster (1 min = {60 / SPEED:g} s)"
                 )
@@ -127,9 +131,9 @@ def _write_workspace(folder: Path, screen: str) -> None:
 class Supervisor:
     """Keeps a daemon running: a daemon that dies is started again, and resumes."""
 
-    def __init__(self, folder: Path, base_url: str) -> None:
+    def __init__(self, folder: Path, base_url: str, origin: datetime) -> None:
         self._log = folder / "daemon.log"
-        driven = ["--clock-speed", f"{SPEED:g}", "--clock-origin", f"{time.time():.3f}"]
+        driven = ["--clock-speed", f"{SPEED:g}", "--clock-origin", f"{origin.timestamp():.6f}"]
         self._command = [sys.executable, "-m", "monitor", "--workspace", str(folder), "daemon", *driven, "--http", ""]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("MONITOR_", "TINYFISH_"))}
         self._environment = kept | {"MONITOR_AGENT": "embedded", "TINYFISH_BASE_URL": base_url}

@@ -167,7 +167,7 @@ def _print_record(record: Record) -> None:
     for change in record.changes:
         output.line(f"change:   {describe(change)}")
     for violation in record.violations:
-        output.line(f"violation: {violation['path'] or '/'}: {violation['message']}")
+        output.line(f"violation: {violation['message']}")
     output.line(f"result:   {jsons.dumps(record.result, ensure_ascii=False, indent=2)}")
     if record.raw is not None:
         output.line(f"raw:      {jsons.dumps(record.raw, ensure_ascii=False, indent=2)}")

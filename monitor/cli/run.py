@@ -129,7 +129,7 @@ def show(record: Record) -> None:
     for change in record.changes:
         output.line(f"  {describe(change)}")
     for violation in record.violations:
-        output.line(f"  {violation['path'] or '/'}: {violation['message']}")
+        output.line(f"  {violation['message']}")
     if record.result is not None and record.verdict in {"BASELINE", "UNCHANGED", "INVALID"}:
         output.line(f"  {json.dumps(record.result, ensure_ascii=False)[:2000]}")
     if record.outcome.get("hint"):

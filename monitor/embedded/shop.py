@@ -1,11 +1,10 @@
-"""The demo shop's state: what its pages say, how it changes, and the script by which it changes in the demo.
+"""The demo shop's state: what its pages say and how it changes.
 
 A value with methods; must not know how its pages look or who serves them. Amounts are in the shop's currency.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 
@@ -121,43 +120,3 @@ class Shop:
     def set_down(self, *, down: bool) -> None:
         """Make every page answer 503, or serve again."""
         self.down = down
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One change of the script: `at` seconds after its start, what it is in words, and the change."""
-
-    at: float
-    says: str
-    change: Callable[[Shop], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """A script of changes in order of time; `play` waits by the `sleep` it is given, so any clock can drive it."""
-
-    events: Sequence[Event]
-
-    async def play(
-        self, shop: Shop, sleep: Callable[[float], Awaitable[None]], tell: Callable[[Event], None] | None = None
-    ) -> None:
-        """Make the changes at their times and `tell` each once it is made."""
-        passed = 0.0
-        for event in sorted(self.events, key=lambda entry: entry.at):
-            await sleep(event.at - passed)
-            passed = event.at
-            event.change(shop)
-            if tell is not None:
-                tell(event)
-
-
-DEMO = Timeline(
-    (
-        Event(8, "the espresso machine drops from 499 to 449 euros", lambda shop: shop.set_price(449.0)),
-        Event(14, "Kaffeewerk asks 169.50 for the grinder", lambda shop: shop.set_offer("Kaffeewerk", price=169.5)),
-        Event(14, "Crema Direct has the grinder again", lambda shop: shop.set_offer("Crema Direct", in_stock=True)),
-        Event(20, "the Household plan rises to 27 euros", lambda shop: shop.set_plan("Household", 27.0)),
-        Event(20, "there is news", lambda shop: shop.publish("Free shipping until Sunday", "2026-11-21", "No code.")),
-        Event(26, "the espresso machine is sold out", lambda shop: shop.set_stock(in_stock=False)),
-    )
-)

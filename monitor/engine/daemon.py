@@ -2,12 +2,15 @@
 
 It is given its services ready made (store, client, dispatcher, outbox, web); `cli` composes them. Must not know HTTP,
 SQL or targets.
+
+What an error of the store does here: a transient one is waited out; one that concerns a single occurrence or row is
+logged, and the loop goes on; a damaged store (StoreCorrupt) ends the daemon, exit 4, since nothing could be recorded any
+more. A defect (any other exception) is logged with its traceback, and the loop goes on (reliability.md R10, row 16).
 """
 
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from datetime import datetime
@@ -17,16 +20,24 @@ import structlog
 from monitor.clock import WallClock
 from monitor.engine.desk import Desk
 from monitor.engine.dispatch import Dispatcher
-from monitor.engine.execute import patiently, take_over
-from monitor.engine.schedule import Schedule, overdue
+from monitor.engine.execute import take_over
+from monitor.engine.patience import patiently
+from monitor.engine.schedule import CATCH_UP, MOST_MISSED, Schedule, overdue
+from monitor.engine.signals import STOP_WITHIN, stop_signals
+from monitor.errors import MonitorError, StoreCorrupt, StoreError
 from monitor.judge.decision import Verdict
+from monitor.store.records import Unfinished
 from monitor.watch.model import Watch
 from monitor.watch.run import Run, Trigger, new_id
 
+__all__ = ["STOP_WITHIN", "Daemon", "once", "serve", "stop_signals"]
+
 log = structlog.get_logger("daemon")
 
-STOP_WITHIN = 9.0  # seconds from SIGTERM to the end (interface: 10 s)
-RETRY_LOOK = 5.0  # seconds between looks for retries that are due
+LOOK = 5.0  # seconds between looks for due retries and for rows that nobody works on
+LONGEST_LOOK = 600.0  # seconds between tries to finish one row that cannot be finished
+
+Skip = tuple[Verdict, str, str]
 
 
 class Daemon:
@@ -38,7 +49,11 @@ class Daemon:
         self.dispatcher = dispatcher
         self.clock = clock
         self.schedule = Schedule(clock, self.due, self.missed)
-        self._records: asyncio.Queue[tuple[Watch, datetime, str, str]] = asyncio.Queue()
+        # One queue for what runs and what does not: the records of missed occurrences are then committed before a newer
+        # occurrence of the watch begins, and a kill in between loses none of them (`catch_up` begins at the newest).
+        self._occurrences: asyncio.Queue[tuple[Watch, datetime, Skip | None]] = asyncio.Queue()
+        self._tries: dict[str, tuple[int, float]] = {}  # by run id: tries to finish its row, and when to try again
+        self._unknown: set[str] = set()  # runs of watches that are not defined, told once each
 
     @property
     def enabled(self) -> list[Watch]:
@@ -46,28 +61,70 @@ class Daemon:
         return [watch for watch in self.watches.values() if watch.enabled]
 
     def due(self, watch: Watch, instant: datetime) -> None:
-        """Hand a due occurrence to the dispatcher."""
-        self.dispatcher.start(watch, Run(new_id(self.clock.now()), watch.name, instant))
+        """Take an occurrence that is to run now."""
+        self._occurrences.put_nowait((watch, instant, None))
 
     def missed(self, watch: Watch, instant: datetime, code: str, reason: str) -> None:
-        """Note an occurrence that will not run; it is recorded by the recorder's task."""
-        self._records.put_nowait((watch, instant, code, reason))
+        """Take an occurrence that will not run."""
+        self._occurrences.put_nowait((watch, instant, (Verdict.MISSED, code, reason)))
 
-    async def resume(self) -> int:
-        """Finish every run that a dead process left behind; returns how many."""
-        count = 0
-        for left in await self.desk.writer.read(self.desk.store.unfinished):
+    async def hand_over(self) -> None:
+        """Give occurrences to the dispatcher, or record why they do not run, in their order, for ever."""
+        while True:
+            watch, instant, skip = await self._occurrences.get()
+            try:
+                with _enduring("an occurrence was lost", watch=watch.name, due_at=instant.isoformat()):
+                    if skip is None:
+                        skip = self._start(watch, instant)
+                    if skip is not None:
+                        await self._record(watch, instant, skip)
+            finally:
+                self._occurrences.task_done()
+
+    def _start(self, watch: Watch, instant: datetime) -> Skip | None:
+        busy = self.dispatcher.start(watch, Run(new_id(self.clock.now()), watch.name, instant))
+        return busy and (Verdict.SKIPPED, "OVERLAP", f"run {busy} of this watch still waits or goes on")  # type: ignore[return-value] # an id is never empty
+
+    async def _record(self, watch: Watch, instant: datetime, skip: Skip) -> None:
+        desk, now = self.desk, self.clock.now()
+        await patiently(desk, desk.store.record_skip, watch.name, instant, Trigger.CRON, *skip, now)
+
+    async def handed_over(self) -> None:
+        """Wait until every occurrence taken so far was handed over or recorded."""
+        await self._occurrences.join()
+
+    async def take_up(self) -> set[str]:
+        """Resume every run that nobody works on, of dead processes or of our own; returns the watches in flight.
+
+        One of our own is a row whose task broke off. Where it breaks off again, the pauses grow to ten minutes.
+        """
+        held = self.dispatcher.held()
+        unfinished = await patiently(self.desk, self.desk.store.unfinished)
+        self._tries = {left.run.id: self._tries.get(left.run.id, (0, 0.0)) for left in unfinished}
+        for left in unfinished:
+            if left.run.watch in held or left.run.watch in self.dispatcher.held():
+                continue
             watch = self.watches.get(left.run.watch)
             if watch is None:
-                log.warning(
-                    "a run of a watch that is no longer defined stays unfinished", watch=left.run.watch, run=left.run.id
-                )
-                continue
-            if await take_over(left, self.desk):
+                self._tell_unknown(left)
+            elif self._worth_a_try(left) and (left.owner == self.desk.owner.id or await take_over(left, self.desk)):
                 log.info("resuming", watch=watch.name, run=left.run.id, stage=left.stage)
+                self._count_try(left)
                 self.dispatcher.resume(watch, left)
-                count += 1
-        return count
+        return {left.run.watch for left in unfinished}
+
+    def _worth_a_try(self, left: Unfinished) -> bool:
+        return self.clock.monotonic() >= self._tries[left.run.id][1]
+
+    def _count_try(self, left: Unfinished) -> None:
+        tries = self._tries[left.run.id][0]
+        pause = min(LOOK * 2.0 ** min(tries, 16), LONGEST_LOOK)
+        self._tries[left.run.id] = (tries + 1, self.clock.monotonic() + pause)
+
+    def _tell_unknown(self, left: Unfinished) -> None:
+        if left.run.id not in self._unknown:
+            self._unknown.add(left.run.id)
+            log.warning("a run of a watch that is not defined stays unfinished", watch=left.run.watch, run=left.run.id)
 
     async def catch_up(self, now: datetime, *, fresh: bool = False) -> None:
         """Run the newest occurrence that each watch missed while nobody looked, and record the others as MISSED.
@@ -76,97 +133,107 @@ class Daemon:
         caller's own schedule is the clock).
         """
         for watch in self.enabled:
-            last = await self.desk.writer.read(self.desk.store.last_occurrence, watch.name)
+            last = await patiently(self.desk, self.desk.store.last_occurrence, watch.name)
             if last is None and not fresh:
                 continue
-            newest, others = overdue(watch, last or datetime.min.replace(tzinfo=now.tzinfo), now)
-            if last is not None:
-                for instant in others:
-                    self.missed(watch, instant, "DOWN", "nothing was running at the due time")
+            newest, others = overdue(watch, last or now - CATCH_UP, now)
+            if len(others) >= MOST_MISSED - 1:
+                log.warning("older occurrences than these are not recorded", watch=watch.name, recorded=len(others))
+            for instant in others if last is not None else ():
+                self.missed(watch, instant, "DOWN", "nothing was running at the due time")
             if newest is not None:
                 self.due(watch, newest)
 
-    async def record_missed(self) -> None:
-        """Record missed occurrences for ever."""
-        while True:
-            watch, instant, code, reason = await self._records.get()
-            desk = self.desk
-            await patiently(
-                desk,
-                desk.store.record_skip,
-                watch.name,
-                instant,
-                Trigger.CRON,
-                Verdict.MISSED,
-                code,
-                reason,
-                desk.clock.now(),
-            )
-            self._records.task_done()
-
-    async def retry(self) -> None:
-        """Start retries when they are due, for ever."""
-        while True:
-            for run, _at in await self.desk.writer.read(self.desk.store.due_retries, self.clock.now()):
-                watch = self.watches.get(run.watch)
-                if watch is not None and not self.dispatcher.holds(run):
+    async def start_retries(self, in_flight: set[str]) -> None:
+        """Start the retries that are due, except of watches in flight, and forget those that are of no use any more."""
+        desk = self.desk
+        for run, _at in await patiently(desk, desk.store.due_retries, self.clock.now()):
+            watch = self.watches.get(run.watch)
+            good = await patiently(desk, desk.store.latest_result, run.watch)
+            if watch is None or not watch.enabled:
+                why = "its watch is not scheduled any more"
+            elif good and good[0].due_at > run.due_at:
+                why = f"run {good[0].id} gave a newer result"
+            else:
+                if run.watch not in in_flight:
                     self.dispatcher.start(watch, run)
-            await self.clock.sleep(RETRY_LOOK)
+                continue
+            await patiently(desk, desk.store.drop_retry, run)
+            log.info("a retry is dropped", watch=run.watch, due_at=run.due_at.isoformat(), reason=why)
 
-    async def recorded(self) -> None:
-        """Wait until every missed occurrence noted so far is recorded."""
-        await self._records.join()
+    async def look(self) -> None:
+        """Take up what nobody works on and start retries that are due, once; what breaks is logged."""
+        with _enduring("a look for runs to take up broke"):
+            await self.start_retries(await self.take_up())
+
+    async def run(self) -> None:
+        """Resume what was left, catch up, then schedule and look, for ever."""
+        with _enduring("runs could not be resumed at the start"):
+            await self.take_up()
+        now = self.clock.now()
+        await self.catch_up(now)
+        self.schedule.add(self.enabled, now)
+        async with self.schedule, asyncio.TaskGroup() as group:
+            group.create_task(self.hand_over(), name="hand over occurrences")
+            log.info("watching", watches=len(self.enabled))
+            while True:
+                await self.look()
+                await self.clock.sleep(LOOK)
 
 
 @contextmanager
-def stop_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Set `stop` on the first SIGTERM or SIGINT; a second one ends the process at once (reliability.md R6)."""
-    loop = asyncio.get_running_loop()
-
-    def on_signal(number: int) -> None:
-        if stop.is_set():
-            loop.remove_signal_handler(number)
-            signal.raise_signal(number)
-        stop.set()
-
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    for number in numbers:
-        loop.add_signal_handler(number, on_signal, number)
+def _enduring(what: str, **about: str) -> Iterator[None]:
+    """Log what breaks inside and go on; only a damaged store is raised (see the top of this file)."""
     try:
         yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
+    except StoreCorrupt:
+        raise
+    except StoreError as error:
+        log.error(what, error=str(error), **about)  # noqa: TRY400 - the line says all; no traceback for a full disk
+    except Exception:
+        log.exception(what, **about)
+
+
+@contextmanager
+def _one_error() -> Iterator[None]:
+    """Raise the first error for the user out of a group of errors as it is, so that the command line can tell it."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = next(iter(first.exceptions))
+        if isinstance(first, MonitorError):
+            raise first from None
+        raise
 
 
 async def serve(daemon: Daemon, services: Sequence[AbstractAsyncContextManager[object]], stop: asyncio.Event) -> None:
-    """Run the daemon until `stop`: resume, catch up, schedule; then close the services in reverse."""
+    """Run the daemon until `stop`, then let go of runs in flight, then close the services in reverse.
+
+    Raises StoreCorrupt when the store is found damaged, and what a service raises while it opens.
+    """
     async with AsyncExitStack() as stack:
         for service in services:
             await stack.enter_async_context(service)
-        async with asyncio.TaskGroup() as group:
-            loops = [
-                group.create_task(daemon.record_missed(), name="record missed occurrences"),
-                group.create_task(daemon.retry(), name="retries"),
-            ]
-            await daemon.resume()
-            now = daemon.clock.now()
-            await daemon.catch_up(now)
-            daemon.schedule.add(daemon.enabled, now)
-            async with daemon.schedule:
-                log.info("watching", watches=len(daemon.enabled))
+        stack.push_async_callback(daemon.dispatcher.close)  # no POST any more while the services close (R6)
+        with _one_error():
+            async with asyncio.TaskGroup() as group:
+                work = group.create_task(daemon.run(), name="daemon")
                 await stop.wait()
                 log.info("stopping")
-            for task in loops:
-                task.cancel()
+                work.cancel()
 
 
 async def once(daemon: Daemon) -> None:
-    """Resume what was left, run what is due now, record the rest, and end."""
-    async with asyncio.TaskGroup() as group:
-        recorder = group.create_task(daemon.record_missed(), name="record missed occurrences")
-        await daemon.resume()
-        await daemon.catch_up(daemon.clock.now(), fresh=True)
-        await daemon.dispatcher.idle()
-        await daemon.recorded()
-        recorder.cancel()
+    """Resume what was left, run what is due now, retries too, record the rest, and end."""
+    with _one_error():
+        async with asyncio.TaskGroup() as group:
+            hands = group.create_task(daemon.hand_over(), name="hand over occurrences")
+            await daemon.take_up()
+            await daemon.catch_up(daemon.clock.now(), fresh=True)
+            await daemon.handed_over()
+            await daemon.dispatcher.idle()
+            await daemon.look()
+            await daemon.dispatcher.idle()
+            hands.cancel()

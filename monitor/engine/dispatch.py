@@ -22,6 +22,9 @@ log = structlog.get_logger("run")
 
 Execute = Callable[[Watch, Run], Awaitable[Record]]
 Resume = Callable[[Watch, Unfinished], Awaitable[Record]]
+Work = Callable[[], Awaitable[Record]]
+
+FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # real seconds between tries of a run that the store does not take; doubling
 
 
 class Dispatcher:
@@ -36,44 +39,58 @@ class Dispatcher:
         self._resume = resume
         self._done = done
         self._places = asyncio.Semaphore(concurrency)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._group = asyncio.TaskGroup()
+        self._tasks: dict[str, tuple[Run, asyncio.Task[None]]] = {}  # by watch
         self._idle = asyncio.Event()
         self._idle.set()
         self.closing = False
 
-    def start(self, watch: Watch, run: Run) -> None:
-        """Execute a run as soon as there is a place; its record goes to `done`."""
-        self._spawn(_name(run), lambda: self._execute(watch, run))
+    def start(self, watch: Watch, run: Run) -> str | None:
+        """Execute a run as soon as there is a place; its record goes to `done`.
 
-    def holds(self, run: Run) -> bool:
-        """True while the run is waiting or running here."""
-        return any(task.get_name() == _name(run) for task in self._tasks)
+        Returns why it does not: the id of the run of this watch that still waits or goes on here.
+        """
+        return self._spawn(f"run {watch.name} {run.id}", run, lambda: self._execute(watch, run))
 
-    def resume(self, watch: Watch, left: Unfinished) -> None:
-        """Finish a run that another process left behind, as soon as there is a place."""
-        self._spawn(f"resume {watch.name} {left.run.id}", lambda: self._resume(watch, left))
+    def resume(self, watch: Watch, left: Unfinished) -> str | None:
+        """Finish a run that another process left behind, as soon as there is a place; returns as `start` does."""
+        return self._spawn(f"resume {watch.name} {left.run.id}", left.run, lambda: self._resume(watch, left))
 
-    def _spawn(self, name: str, work: Callable[[], Awaitable[Record]]) -> None:
+    def held(self) -> dict[str, Run]:
+        """Return the runs that wait or go on here, by watch."""
+        return {watch: run for watch, (run, _) in self._tasks.items()}
+
+    def _spawn(self, name: str, run: Run, work: Work) -> str | None:
+        if run.watch in self._tasks:
+            return self._tasks[run.watch][0].id
         if self.closing:
-            return  # the occurrence is caught up at the next start
-        task = asyncio.create_task(self._placed(name, work), name=name)
-        self._tasks.add(task)
+            return None  # the occurrence is caught up, and a run resumed, at the next start
+        task = self._group.create_task(self._placed(name, work), name=name)
+        self._tasks[run.watch] = (run, task)
         self._idle.clear()
-        task.add_done_callback(self._forget)
+        task.add_done_callback(lambda _: self._forget(run))
+        return None
 
-    async def _placed(self, name: str, work: Callable[[], Awaitable[Record]]) -> None:
+    async def _placed(self, name: str, work: Work) -> None:
         async with self._places:
-            if self.closing:
+            wait = FIRST_WAIT
+            while not self.closing:
+                try:
+                    self._done(await work())
+                except StoreError as error:
+                    if error.transient:
+                        # Nothing was asked of the API: no POST while the store takes no row (reliability.md R3).
+                        log.warning("a run cannot be opened; trying again", task=name, error=str(error), seconds=wait)
+                        await asyncio.sleep(wait)
+                        wait = min(wait * 2, LONGEST_WAIT)
+                        continue
+                    log.error("a run could not be recorded", task=name, error=str(error))  # noqa: TRY400 - the line says all; no traceback for a damaged file
+                except Exception:
+                    log.exception("a run's task broke", task=name)
                 return
-            try:
-                self._done(await work())
-            except StoreError as error:
-                log.error("a run could not be recorded", task=name, error=str(error))  # noqa: TRY400 - the line says all; no traceback for a full disk
-            except Exception:
-                log.exception("a run's task broke", task=name)
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+    def _forget(self, run: Run) -> None:
+        del self._tasks[run.watch]
         if not self._tasks:
             self._idle.set()
 
@@ -81,17 +98,19 @@ class Dispatcher:
         """Wait until nothing is running or waiting."""
         await self._idle.wait()
 
+    async def close(self) -> None:
+        """Take nothing new, begin nothing that waits, and let go of what is followed; returns when all tasks ended."""
+        self.closing = True
+        for _, task in self._tasks.values():
+            task.cancel()
+        await self.idle()
+
     async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.closing = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-def _name(run: Run) -> str:
-    return f"run {run.watch} {run.id}"
+        await self.close()
+        await self._group.__aexit__(None, None, None)

@@ -36,6 +36,8 @@ class StorePulse:
                 self._last = asyncio.get_running_loop().time()
             except StoreError as error:
                 log.warning("the store does not take a write", error=str(error))
+            except Exception:
+                log.exception("the probe of the store broke")  # and `beats` turns false if it goes on breaking
             await asyncio.sleep(EVERY)
 
     async def __aenter__(self) -> Self:

@@ -27,7 +27,8 @@ JITTER = timedelta(seconds=15)  # interface.md, "Defaults"
 CATCH_UP = timedelta(hours=24)  # interface.md: one period, at most 24 h
 PULSE = 30.0  # reliability.md D5: a stepped or suspended clock is noticed within 30 s
 SLICE = 200  # watches handed over before the loop gets a turn (measurements.md: 200 cost 4 ms)
-MOST_MISSED = 1_000  # missed occurrences of one schedule handed over after one stall of the loop
+MOST_MISSED = 1_000  # occurrences of one schedule that are recorded after one downtime, suspension or stall
+LOOK_BACK = timedelta(days=366)  # older occurrences are not recorded
 EARLY = timedelta(seconds=0.5)  # a driven clock rounds: what fires this little early is due
 
 Due = Callable[[Watch, datetime], None]
@@ -42,17 +43,30 @@ def offset(name: str, window: timedelta = JITTER) -> timedelta:
 
 
 def overdue(watch: Watch, last_due: datetime, now: datetime) -> tuple[datetime | None, list[datetime]]:
-    """Return (the one occurrence to catch up, or None; those that are missed) of (last_due, now].
+    """Return (the one occurrence to catch up, or None; those that are missed, oldest first) of (last_due, now].
 
-    At most one is caught up: the newest, if it is younger than one period (which the newest always is) and than 24 h
-    (reliability.md D4). What is older than 24 h is not looked at.
+    At most one is caught up: the newest, if it is younger than 24 h (reliability.md D4); younger than one period it
+    always is. At most the newest `MOST_MISSED` of a year are looked at.
     """
-    due = list(
-        itertools.takewhile(
-            lambda instant: instant <= now, occurrences(watch.cron, watch.timezone, max(last_due, now - CATCH_UP))
-        )
-    )
-    return (due[-1], due[:-1]) if due else (None, [])
+    due = _newest(watch.cron, watch.timezone, last_due, now)
+    if not due or now - due[-1] > CATCH_UP:
+        return None, due
+    return due[-1], due[:-1]
+
+
+def _newest(expressions: Sequence[str], timezone: str, after: datetime, until: datetime) -> list[datetime]:
+    """Return the instants of (after, until], oldest first, at most the newest `MOST_MISSED` of a year.
+
+    Looks back from `until` in spans that double, so that years of downtime of a watch of every minute cost no seconds.
+    """
+    earliest = max(after, until - LOOK_BACK)
+    span = CATCH_UP
+    while True:
+        start = max(earliest, until - span)
+        due = list(itertools.takewhile(lambda instant: instant <= until, occurrences(expressions, timezone, start)))
+        if start == earliest or len(due) >= MOST_MISSED:
+            return due[-MOST_MISSED:]
+        span *= 2
 
 
 @dataclass
@@ -67,11 +81,7 @@ class _Group:
 
     def take(self, now: datetime) -> list[datetime]:
         """Return the instants that are due by now and move the cursor behind them."""
-        due = []
-        for instant in occurrences(self.expressions, self.timezone, self.cursor):
-            if instant + self.delay > now + EARLY or len(due) >= MOST_MISSED:
-                break
-            due.append(instant)
+        due = _newest(self.expressions, self.timezone, self.cursor, now + EARLY - self.delay)
         if due:
             self.cursor = due[-1]
         return due
@@ -127,12 +137,16 @@ class Schedule:
             group.watches.append(watch)
 
     async def _fire(self, group: _Group) -> None:
-        due = group.take(self._clock.now())
+        now = self._clock.now()
+        due = group.take(now)
+        if not due:
+            return  # handed over by an earlier call already
+        newest = due.pop() if now - due[-1] <= CATCH_UP else None
         for number, watch in enumerate(group.watches):
-            for instant in due[:-1]:
-                self._missed(watch, instant, "LATE", "the daemon woke after the next occurrence was due")
-            if due:
-                self._due(watch, due[-1])
+            for instant in due:
+                self._missed(watch, instant, "LATE", "the daemon did not come round to it in time")
+            if newest is not None:
+                self._due(watch, newest)
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
 
@@ -172,15 +186,18 @@ def next_due(watch: Watch, now: datetime, count: int = 1) -> list[datetime]:
 
 
 def runs_a_month(watch: Watch, now: datetime) -> int:
-    """Return about how many occurrences 30 days hold: counted, or scaled up from the first 2,000 of them."""
-    horizon = now + timedelta(days=30)
-    most = 2_000
-    instants: list[datetime] = []
+    """Return about how many occurrences 30 days hold: counted, or scaled up from whole weeks once those hold 5,000.
+
+    Whole weeks, so that a schedule of working days is not taken for one of every day.
+    """
+    month, week, most = timedelta(days=30), timedelta(days=7), 5_000
+    count, sample = 0, week
     for instant in occurrences(watch.cron, watch.timezone, now):
-        if instant > horizon:
-            return len(instants)
-        instants.append(instant)
-        if len(instants) == most:
-            days = (instants[-1] - now) / timedelta(days=1)
-            return round(most * 30 / days)
-    return len(instants)
+        while instant > now + sample and sample < month:
+            if count >= most:
+                return round(count * (month / sample))
+            sample = min(sample + week, month)
+        if instant > now + month:
+            break
+        count += 1
+    return count

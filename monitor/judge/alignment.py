@@ -7,52 +7,53 @@ Bounded, because its alignment of two lists of 5,000 items that keep repeating t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 MOST_ITEMS = 10_000
 MOST_PAIRS = 20_000  # equal pairs across the two lists: 80,000 of them took 0.7 s, a million 3 s and more
 
 Pair = tuple[int | None, int | None]
+Describe = Callable[[Sequence[Any], Sequence[Any]], list[Pair] | None]
 
 
-def aligned(old: Sequence[str], new: Sequence[str]) -> list[Pair] | None:
+def aligned(old: Sequence[Any], new: Sequence[Any], describe: Describe) -> list[Pair] | None:
     """Return (old index, new index) of what differs, None on one side for removed and added; None when unknown.
 
-    `old` and `new` are the items' canonical texts. Lists of one length that are too large or too repetitive are
-    paired by index.
+    `old` and `new` are the items' canonical forms, `describe` what aligns the parts between common ends. Where it
+    cannot, lists of one length are paired by index.
     """
     head = _common(old, new, 1, min(len(old), len(new)))
     tail = _common(old, new, -1, min(len(old), len(new)) - head)
     left, right = old[head : len(old) - tail], new[head : len(new) - tail]
-    if not left:
-        return [(None, head + index) for index in range(len(right))]
-    if not right:
-        return [(head + index, None) for index in range(len(left))]
-    pairs = _described(left, right) if _affordable(left, right) else _by_index(left, right)
+    pairs: list[Pair] | None
+    if not left or not right:
+        pairs = [(index, None) for index in range(len(left))] or [(None, index) for index in range(len(right))]
+    elif len(left) == len(right) == 1:
+        pairs = [(0, 0)]
+    else:
+        pairs = describe(left, right) or _by_index(left, right)
     return [(None if a is None else head + a, None if b is None else head + b) for a, b in pairs] if pairs else None
 
 
-def _common(old: Sequence[str], new: Sequence[str], step: int, most: int) -> int:
+def _common(old: Sequence[Any], new: Sequence[Any], step: int, most: int) -> int:
     count = 0
     while count < most and (old[count] == new[count] if step > 0 else old[-1 - count] == new[-1 - count]):
         count += 1
     return count
 
 
-def _affordable(left: Sequence[str], right: Sequence[str]) -> bool:
-    if len(left) + len(right) > MOST_ITEMS:
-        return False
-    there = Counter(right)
-    return sum(count * there[text] for text, count in Counter(left).items()) <= MOST_PAIRS
-
-
-def _by_index(left: Sequence[str], right: Sequence[str]) -> list[Pair] | None:
+def _by_index(left: Sequence[Any], right: Sequence[Any]) -> list[Pair] | None:
     if len(left) != len(right):
         return None
-    return [(index, index) for index, text in enumerate(left) if text != right[index]]
+    return [(index, index) for index, item in enumerate(left) if item != right[index]]
 
 
-def _described(left: Sequence[str], right: Sequence[str]) -> list[Pair]:
+def described(left: Sequence[str], right: Sequence[str]) -> list[Pair] | None:
+    """Return how deepdiff aligns two lists of texts that stand for their items; None where that could take minutes."""
+    there = Counter(right)
+    if sum(count * there[text] for text, count in Counter(left).items()) > MOST_PAIRS:
+        return None
     from deepdiff import DeepDiff
 
     numbers = {text: f"t{number}" for number, text in enumerate(dict.fromkeys((*left, *right)))}

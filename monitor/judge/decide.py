@@ -18,7 +18,7 @@ from monitor.judge.verdict import Judgement, judge
 from monitor.watch.model import Watch
 from monitor.watch.run import Run
 
-RETRY_AFTER = 60.0  # seconds, where the API named none
+RETRY_AFTER = 10.0  # seconds, where the API named none
 _SHORTEST, _LONGEST = 1.0, 3_600.0  # what a server may ask for (reliability.md row 36)
 
 
@@ -31,7 +31,8 @@ def decide(watch: Watch, run: Run, outcome: Outcome, state: WatchState, now: dat
     judged = judge(watch, outcome, baseline)
     if run.dry:
         return _kept(judged, state, judged.reason)
-    if state.baseline is not None and run.due_at < state.baseline.due_at:
+    # A baseline from the future was taken while the clock was wrong: it must not silence what comes now.
+    if state.baseline is not None and run.due_at < state.baseline.due_at <= now:
         return _kept(judged, state, f"older than the baseline, history only ({judged.reason})")
     if judged.verdict.bad:
         return _bad(watch, run, judged, state, now, new_event)
@@ -76,7 +77,7 @@ def _good(watch: Watch, run: Run, judged: Judgement, state: WatchState, now: dat
         baseline=Baseline(run.id, run.due_at, judged.result) if moved else state.baseline,
         last_good_at=now,
     )
-    told = incident.recovered(watch, state, judged.verdict, new_event) + _news(watch, judged, new_event)
+    told = incident.recovered(watch, state, new_event) + _news(watch, judged, new_event)
     return replace(_kept(judged, after, judged.reason), notifications=told)
 
 
@@ -86,4 +87,5 @@ def _news(watch: Watch, judged: Judgement, new_event: NewEvent) -> tuple[Notific
     whom = incident.targets(watch, kind) if kind else ()
     if kind is None or not whom:
         return ()
-    return (Notification(new_event(), kind, whom, changes=judged.changes, message=judged.reason),)
+    first = judged.result if kind is Kind.BASELINE else None
+    return (Notification(new_event(), kind, whom, changes=judged.changes, result=first),)

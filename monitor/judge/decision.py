@@ -114,6 +114,7 @@ class Notification:
     kind: Kind
     targets: tuple[str, ...]
     changes: tuple[Change, ...] = ()
+    result: Any = None
     code: str | None = None
     message: str | None = None
     hint: str | None = None

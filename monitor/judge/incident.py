@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from monitor.judge.decision import Incident, Kind, Notification, Verdict, WatchState
+from monitor.judge.decision import Incident, Kind, Notification, WatchState
 from monitor.judge.verdict import TOLD_AT_ONCE, Judgement
 from monitor.watch.model import Watch
 
@@ -53,19 +53,17 @@ def worse(
     )
 
 
-def recovered(watch: Watch, state: WatchState, verdict: Verdict, new_event: NewEvent) -> tuple[Notification, ...]:
+def recovered(watch: Watch, state: WatchState, new_event: NewEvent) -> tuple[Notification, ...]:
     """Return the recovery notification of a good verdict: exactly one, and only of an incident that was announced."""
     incident, whom = state.incident, targets(watch, Kind.RECOVERY)
     if incident is None or not incident.announced or not whom:
         return ()
-    many = "1 bad run" if state.failures == 1 else f"{state.failures} bad runs in a row"
     return (
         Notification(
             event=new_event(),
             kind=Kind.RECOVERY,
             targets=whom,
             code=incident.code,
-            message=f"good again ({verdict}) after {many}",
             since=incident.opened_at,
             failures=state.failures,
         ),

@@ -54,13 +54,11 @@ def _below(scope: Scope, part: str) -> list[Scope]:
     found: list[Scope] = []
     if scope.is_list and (part == "*" or part.isdecimal() or "=" in part):
         found.append(scope.item(int(part) if part.isdecimal() and len(part) < 10 else 0))
-    if scope.types and "object" not in scope.types and not scope.properties:
+    if (scope.types or scope.is_list) and "object" not in scope.types and not scope.properties:
         return found
     if part == "*":
         extra = scope.child("\ufffd any other name")
         return [*found, *scope.properties.values(), *([extra] if extra else [])]
-    if scope.is_list and not scope.properties and "object" not in scope.types:
-        return found
     child = scope.child(pointer.split(f"/{part}")[0])
     return [*found, child] if child else found
 

@@ -34,5 +34,6 @@ def _change(change: Change) -> str:
 
 
 def _value(value: object) -> str:
-    shown = validation.excerpt(value)
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+    shown = str(int(value)) if whole else validation.excerpt(value)  # type: ignore[call-overload] # `whole` says it is a float
     return shown if len(shown) <= _VALUE else f"{shown[: _VALUE - 1]}…"

@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from monitor.cli.demo import SCENES
 from monitor.embedded.extract.shape import problems
 from monitor.embedded.server import EmbeddedAgent
-from monitor.embedded.shop import DEMO, Event, Shop, Timeline
+from monitor.embedded.shop import Shop
 from monitor.embedded.site import _news, _product
 from monitor.files.documents import parse
 from monitor.watch.model import Watch
@@ -58,16 +59,9 @@ async def test_every_change_of_the_script_is_seen_by_the_watches_that_look(
     assert agent.shop is not None
     shop = agent.shop
     before = {name: (await run(client, **fields_of(name)))["result"] for name in EXAMPLES}
-    waited: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waited.append(seconds)
-
-    told: list[Event] = []
-    await DEMO.play(shop, sleep, told.append)
+    for scene in SCENES:
+        scene.act(shop)
     after = {name: (await run(client, **fields_of(name)))["result"] for name in EXAMPLES}
-    assert [event.at for event in told] == sorted(event.at for event in DEMO.events)
-    assert sum(waited) == max(event.at for event in DEMO.events)
     assert before["espresso-machine"] == {"price": 499.0, "currency": "EUR", "in_stock": True}
     assert after["espresso-machine"] == {"price": 449.0, "currency": "EUR", "in_stock": False}
     assert {"seller": "Kaffeewerk", "price": 169.5, "in_stock": True} in after["grinders"]["offers"]
@@ -88,20 +82,6 @@ async def test_a_shop_that_is_down_fails_the_run_and_recovers(agent: EmbeddedAge
     agent.shop.set_down(down=False)
     assert (found["status"], found["error"]["category"]) == ("FAILED", "UNKNOWN")
     assert (await run(client))["status"] == "COMPLETED"
-
-
-async def test_the_script_is_played_in_order_of_time() -> None:
-    seen: list[str] = []
-
-    async def sleep(seconds: float) -> None:
-        seen.append(f"sleep {seconds:g}")
-
-    late, early = (
-        Event(5, "late", lambda _shop: seen.append("late")),
-        Event(2, "early", lambda _shop: seen.append("early")),
-    )
-    await Timeline((late, early)).play(Shop(), sleep)
-    assert seen == ["sleep 2", "early", "sleep 3", "late"]
 
 
 def test_offers_are_added_changed_and_dropped() -> None:

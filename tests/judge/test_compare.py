@@ -248,6 +248,27 @@ def test_repetitive_lists_cost_no_minutes() -> None:
     assert time.process_time() - start < 2
 
 
+def below(value: Any, levels: int) -> Any:
+    for _ in range(levels):
+        value = {"a": [value, len(str(type(value)))]}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "count"),
+    [
+        (below([0] * 100_000, 30), below([1] * 100_000, 30), 100_000),
+        ({"a": [[n, 0, 1, 2] for n in range(20_000)]}, {"a": [[0, 1, n + 1, 2] for n in range(20_000)]}, 20_000),
+        ({"a": [[[n] * 200, [n] * 200] for n in range(100)]}, {"a": [[[n], [n + 1]] for n in range(100)]}, 200),
+    ],
+    ids=["deep", "little lists", "nested lists"],
+)
+def test_hostile_shapes_are_told_in_bounded_time(before: Any, after: Any, count: int) -> None:
+    start = time.process_time()
+    assert len(changes(before, after, OPEN, Compare())) >= count
+    assert time.process_time() - start < 6
+
+
 TOKENS = st.lists(st.sampled_from("abcd"), max_size=8)
 
 
@@ -257,7 +278,7 @@ def test_alignment_accounts_for_every_item(old: list[str], new: list[str]) -> No
     """What is not named is common to both lists in the same order; so the description rebuilds the new list."""
     if old == new:
         return
-    pairs = alignment.aligned(old, new)
+    pairs = alignment.aligned(old, new, alignment.described)
     assert pairs
     gone, come = {a for a, _ in pairs if a is not None}, {b for _, b in pairs if b is not None}
     kept_old = [text for index, text in enumerate(old) if index not in gone]

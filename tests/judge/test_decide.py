@@ -59,13 +59,20 @@ def failed(code: Code = Code.SITE, **fields: Any) -> Failed:
         (done(GOOD), KNOWN, Verdict.UNCHANGED, None, "same as the baseline"),
         (done({"price": 499, "in_stock": True}), KNOWN, Verdict.UNCHANGED, None, "same as the baseline"),
         (done({**GOOD, "seen": 1}), KNOWN, Verdict.UNCHANGED, None, "same as the baseline"),
-        (done(OTHER), KNOWN, Verdict.CHANGED, None, "price 499.0 -> 449.0"),
+        (done(OTHER), KNOWN, Verdict.CHANGED, None, "price 499 -> 449"),
         (
             done({"price": 1, "in_stock": False}),
             KNOWN,
             Verdict.CHANGED,
             None,
-            "2 changes: price 499.0 -> 1, in_stock true -> false",
+            "2 changes: price 499 -> 1, in_stock true -> false",
+        ),
+        (
+            done(GOOD),
+            replace(KNOWN, baseline=replace(BASELINE, result={**GOOD, "in_stock": "x" * 99})),
+            Verdict.CHANGED,
+            None,
+            f'in_stock "{"x" * 58}… -> true',
         ),
         (done({"in_stock": True}), KNOWN, Verdict.INVALID, "SCHEMA", "/price is missing"),
         (done(None), KNOWN, Verdict.INVALID, "SCHEMA", "the result is missing"),
@@ -103,6 +110,14 @@ def test_the_verdict_table(
     assert (decision.verdict, decision.code, decision.reason) == (verdict, code, reason)
     if verdict.bad:
         assert (decision.state.baseline, decision.state.generation) == (state.baseline, state.generation)
+
+
+def test_what_appears_is_named_in_the_reason() -> None:
+    watch = make_watch(output_schema={"properties": {"price": {}, "rating": {}, "a": {}, "b": {}, "c": {}}})
+    state = WatchState(generation=watch.fingerprint, baseline=replace(BASELINE, result={"price": 1}))
+    assert judged(done({"price": 1, "rating": 5}), state, watch).reason == "rating added"
+    many = judged(done({"a": 1, "b": 2, "c": 3}), state, watch)
+    assert many.reason == "4 changes: price removed, a added, b added, …"
 
 
 def test_the_first_good_result_becomes_the_baseline() -> None:
@@ -151,6 +166,15 @@ def test_a_run_older_than_the_baseline_is_history_only() -> None:
         assert decision.verdict is verdict
         assert (decision.state, decision.notifications, decision.retry) == (ANNOUNCED, (), None)
         assert decision.reason.startswith("older than the baseline, history only (")
+
+
+def test_a_baseline_from_the_future_silences_nothing() -> None:
+    """A clock that was ahead and was set right: runs are due before the baseline, and a change is told all the same."""
+    assert KNOWN.baseline is not None
+    ahead = replace(KNOWN, baseline=replace(KNOWN.baseline, due_at=NOW + timedelta(days=365)))
+    decision = judged(done(OTHER), ahead)
+    assert decision.verdict is Verdict.CHANGED
+    assert [note.kind for note in decision.notifications] == [Kind.CHANGE]
 
 
 @pytest.mark.parametrize("outcome", [done(GOOD), done(OTHER), done({}), failed(), failed(retryable=True)])
@@ -225,7 +249,7 @@ def test_recovery_and_change_of_one_run_are_both_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "waits"), [(None, 60), (5, 5), (0, 1), (-3, 1), (1e9, 3600), (float("nan"), 60), (float("inf"), 60)]
+    ("asked", "waits"), [(None, 10), (5, 5), (0, 1), (-3, 1), (1e9, 3600), (float("nan"), 10), (float("inf"), 10)]
 )
 def test_a_retryable_failure_is_tried_again_and_does_not_count_yet(asked: float | None, waits: float) -> None:
     decision = judged(failed(Code.AGENT, retryable=True, retry_after=asked), FAILING)

@@ -90,6 +90,7 @@ PRICE = ("output_schema", "properties", "price")
         (with_price(**{"$ref": "#/required/7"}), (*PRICE, "$ref"), "leads nowhere"),
         (with_price(**{"$ref": "#/required/0"}), (*PRICE, "$ref"), "does not lead to a schema"),
         (with_price(**{"$ref": "#/properties"}), (*PRICE, "$ref"), "does not lead to a schema"),
+        (with_price(**{"$ref": "#/$comment", "$comment": "text"}), (*PRICE, "$ref"), "leads nowhere"),
         (with_price(**{"$ref": 3}), (*PRICE, "$ref"), "not a JSON Schema"),
         (with_price(**{"$id": "http://x/y"}), (*PRICE, "$id"), "$id below the root"),
         (with_price(**{"$dynamicRef": "#x"}), (*PRICE, "$dynamicRef"), "not supported"),
@@ -127,6 +128,10 @@ def test_nesting_is_capped_also_where_it_would_break_a_recursion() -> None:
     for _ in range(5_000):
         values = [values]
     assert "nested deeper" in found({"type": "object", "enum": [values]})[0].message
+
+
+def test_a_reference_to_true_is_a_schema() -> None:
+    assert found({**with_price(**{"$ref": "#/$defs/any"}), "$defs": {"any": True}}) == []
 
 
 def test_a_long_chain_of_references_is_refused() -> None:

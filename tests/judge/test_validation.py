@@ -46,7 +46,10 @@ def one(**keywords: Any) -> dict[str, Any]:
         (one(format="date"), "ab", '/a: "ab" is not a date'),
         (one(uniqueItems=True), [1, 1], "/a: [1, 1] breaks the rule uniqueItems"),
         (one(required=["b"]), {}, "/a/b is missing"),
-        (one(properties={"b": {}}, additionalProperties=False), {"c": 1}, '/a: has properties that the schema does not allow: ["c"]'),
+        (
+            one(properties={"b": {}}, additionalProperties=False), {"c": 1},
+            '/a: has properties that the schema does not allow: ["c"]',
+        ),
         (one(anyOf=[{"type": "string"}, {"type": "null"}]), 3, "/a: 3 fits none of the forms that the schema allows"),
         (one(anyOf=[{"type": "null"}, {"type": "number", "minimum": 0}]), -3, "/a: -3 is less than 0"),
         (one(oneOf=[{"type": "null"}, {"enum": ["x"]}]), "y", '/a: "y" is not one of ["x"]'),

@@ -1,0 +1,86 @@
+"""From a settled outcome to its record: read the state, decide, compose, commit, in this order and in one place.
+
+Every settled run gets a record, whatever its outcome does to the code that judges it. Must not know the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from monitor.agent.outcome import Code, Failed, Fault, Outcome
+from monitor.alert.message import compose
+from monitor.engine.desk import Desk
+from monitor.engine.patience import patiently
+from monitor.errors import StoreConflict, StoreError
+from monitor.judge.decide import decide
+from monitor.judge.decision import Decision, Verdict, WatchState
+from monitor.store.records import Record
+from monitor.watch.model import Watch
+from monitor.watch.run import Run, Trigger, new_id
+
+log = structlog.get_logger("run")
+
+Decide = Callable[[WatchState, datetime], Decision]
+
+
+async def judged(watch: Watch, run: Run, outcome: Outcome, desk: Desk, *, generation: str | None = None) -> Record:
+    """Judge a settled run, commit the decision with all it causes, and return the record.
+
+    `generation` is that of the row when the run was opened by another process. What judging breaks on is recorded as
+    FAILED, INTERNAL, with the baseline where it was; raises only StoreError that no waiting mends.
+    """
+    fault = Fault(Code.INTERNAL, "internal error while the result was judged", hint=f"see the log of run {run.id}")
+    broken = Failed(run_id=outcome.run_id, fault=fault)
+    for each in (outcome, broken):
+        try:
+            return await _committed(watch, run, each, desk, partial(_decision, watch, run, each, generation))
+        except StoreError:
+            raise
+        except Exception:
+            log.exception("judging broke", watch=watch.name, run=run.id, outcome=each.kind)
+    return await _committed(watch, run, broken, desk, partial(_last_resort, fault))
+
+
+def _decision(
+    watch: Watch, run: Run, outcome: Outcome, generation: str | None, state: WatchState, now: datetime
+) -> Decision:
+    """Decide; a run that was opened under another definition of the watch is history only (reliability.md B8)."""
+    if generation is None or generation == watch.fingerprint:
+        return decide(watch, run, outcome, state, now, lambda: new_id(now))
+    kept = decide(watch, replace(run, dry=True), outcome, state, now, lambda: new_id(now))
+    return replace(kept, reason=f"the watch was changed while this run was under way, history only ({kept.reason})")
+
+
+def _last_resort(fault: Fault, state: WatchState, _now: datetime) -> Decision:
+    """Return the decision that nothing can break: it changes nothing and tells nobody, the log has the rest."""
+    return Decision(Verdict.FAILED, fault.message, state, code=fault.code)
+
+
+async def _committed(watch: Watch, run: Run, outcome: Outcome, desk: Desk, decide_on: Decide) -> Record:
+    state = await patiently(desk, desk.store.state_of, watch.name)
+    now = desk.clock.now()
+    decision = decide_on(state, now)
+    deliveries = [item for note in decision.notifications for item in compose(note, watch, run, now)]
+    retry = None if decision.retry is None else _next_attempt(run, now)
+    try:
+        record = await patiently(
+            desk, desk.store.commit, run, outcome, decision, deliveries, now=now, owner=desk.owner.id, retry_run=retry
+        )
+    except StoreConflict:
+        # An error of the disk may hide a commit that arrived (row 105): then the record is there.
+        stored = await patiently(desk, desk.store.record, run.id)
+        if stored is None:
+            raise
+        record = stored
+    if deliveries:
+        desk.told()
+    return record
+
+
+def _next_attempt(run: Run, now: datetime) -> Run:
+    return replace(run, id=new_id(now), attempt=run.attempt + 1, trigger=Trigger.RETRY)
