@@ -12,6 +12,7 @@ import multiprocessing
 import resource
 import tempfile
 import uuid
+from contextlib import AsyncExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -130,22 +131,25 @@ async def _raw(port: int) -> float:
 async def _ours(port: int) -> float:
     clock = WallClock()
     watches = [_watch(number) for number in range(RUNS)]
-    with tempfile.TemporaryDirectory() as folder:
-        with Store.open(str(Path(folder) / "monitor.db")) as store, Owner.claim(Path(folder)) as owner:
-            async with Writer(store) as writer, Client(f"http://127.0.0.1:{port}", "sk-bench", clock=clock) as client:
-                desk = Desk(store=store, writer=writer, client=client, clock=clock, owner=owner, reveal=str)
-                places = asyncio.Semaphore(AT_ONCE)
+    places = asyncio.Semaphore(AT_ONCE)
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        store = stack.enter_context(Store.open(str(folder / "monitor.db")))
+        owner = stack.enter_context(Owner.claim(folder))
+        writer = await stack.enter_async_context(Writer(store))
+        client = await stack.enter_async_context(Client(f"http://127.0.0.1:{port}", "sk-bench", clock=clock))
+        desk = Desk(store=store, writer=writer, client=client, clock=clock, owner=owner, reveal=str)
 
-                async def one(watch: Watch) -> None:
-                    async with places:
-                        now = clock.now()
-                        record = await execute(watch, Run(new_id(now), watch.name, now), desk)
-                        assert record.verdict == "BASELINE", record
+        async def one(watch: Watch) -> None:
+            async with places:
+                now = clock.now()
+                record = await execute(watch, Run(new_id(now), watch.name, now), desk)
+                assert record.verdict == "BASELINE", record
 
-                await one(_watch(RUNS))  # imports and first statements are start-up, not a run
-                begin = _cpu()
-                await asyncio.gather(*(one(watch) for watch in watches))
-                return (_cpu() - begin) / RUNS
+        await one(_watch(RUNS))  # imports and first statements are start-up, not a run
+        begin = _cpu()
+        await asyncio.gather(*(one(watch) for watch in watches))
+        return (_cpu() - begin) / RUNS
 
 
 def _watch(number: int) -> Watch:

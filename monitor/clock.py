@@ -1,7 +1,7 @@
 """Time as a value: the one place that reads the clock and sleeps, passed down to whoever needs it.
 
-Rooms get a `Clock` (or just its `now`) as an argument, so that a test can simulate a year and the demo can run one minute
-in three seconds. Must not know what is timed.
+Rooms get a `Clock` (or just its `now`) as an argument, so that a test can simulate a year and the demo can run
+one minute in three seconds. Must not know what is timed.
 """
 
 from __future__ import annotations

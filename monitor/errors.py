@@ -3,7 +3,7 @@
     MonitorError                 one line for the user: what, where, why; `hint`: what to do; `exit_code` of the command
     ├── UsageError               exit 2: a command, a setting or a name that cannot be
     ├── DefinitionError          exit 2: one or more problems of files, each with its position (`problems`)
-    ├── SecretError              exit 2: a secret reference that cannot be resolved; names the reference, never the value
+    ├── SecretError              exit 2: a secret reference that cannot be resolved; names it, never its value
     ├── StoreError               exit 4: the database
     │   ├── StoreBusy            transient: locked by another process for longer than the time-out
     │   ├── StoreUnwritable      transient: disk full, read-only, I/O error
@@ -11,7 +11,7 @@
     │   ├── StoreNewer           written by a newer version of this program
     │   ├── StoreLocked          another daemon holds this store
     │   └── StoreConflict        the row is not ours to change: judged already, or taken over by another process
-    ├── AgentError               the agent API did not answer as it should; `code` is one of `monitor.agent.outcome.Code`
+    ├── AgentError               the agent API did not answer as it should; `code` is one of `agent.outcome.Code`
     ├── DeliveryError            a target did not take a message; `permanent` and `retry_after` say what to do next
     └── FetchError               a page could not be fetched; `code` says why
 
@@ -47,7 +47,7 @@ class UsageError(MonitorError):
 
 
 class DefinitionError(MonitorError):
-    """Problems of the user's files, each with its own position; `problems` holds `monitor.files.problems.Problem` values."""
+    """Problems of the user's files, each with its position; `problems` holds `files.problems.Problem` values."""
 
     exit_code = 2
 
@@ -94,14 +94,20 @@ class StoreLocked(StoreError):
 
 
 class StoreConflict(StoreError):
-    """The row is not ours to change: the run is judged already, or another process took it over; nothing was written."""
+    """The row is not ours to change: the run is judged already, or was taken over; nothing was written."""
 
 
 class AgentError(MonitorError):
-    """The agent API did not answer as it should; `code` is one of the stable codes, `retry_after` seconds if it said so."""
+    """The agent API did not answer as it should; `code` is a stable code, `retry_after` seconds if it said so."""
 
     def __init__(
-        self, message: str, *, code: str, hint: str | None = None, status: int | None = None, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        code: str,
+        hint: str | None = None,
+        status: int | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.code = code
@@ -110,7 +116,7 @@ class AgentError(MonitorError):
 
 
 class DeliveryError(MonitorError):
-    """A target did not take a message; `permanent` when repeating it cannot help, `retry_after` in seconds if the target said so."""
+    """A target did not take a message; `permanent` when repeating cannot help, `retry_after` in seconds."""
 
     def __init__(self, message: str, *, permanent: bool = False, retry_after: float | None = None) -> None:
         super().__init__(message)

@@ -85,8 +85,8 @@ def test_what_the_build_installs_is_complete(tmp_path: Path) -> None:
     assert "--require-hashes --requirement requirements.lock --dest /wheels" in TEXT
     assert "--no-index --find-links /wheels '.[all]'" in TEXT
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    wheel = ["wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(ROOT)]
-    subprocess.run([*pip, *wheel], check=True)
+    wheel = ["wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", str(tmp_path)]
+    subprocess.run([*pip, *wheel, str(ROOT)], check=True)
     plain = tmp_path / "plain"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(plain)], check=True)
     lent = next(plain.glob("lib/python*/site-packages"))

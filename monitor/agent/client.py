@@ -75,6 +75,7 @@ class Client:
         self.clock = clock
         self.embedded = embedded
         self._speed = float(getattr(clock, "speed", 1.0))
+        self.date: str | None = None  # the last `Date` header: the API's clock, for `doctor`
         self._asked = False
         self._starts: httpx.AsyncClient | None = None
         self._pool: httpx.AsyncClient | None = None
@@ -256,6 +257,7 @@ class Client:
         return bytes(body)
 
     def _recognise(self, response: httpx.Response) -> None:
+        self.date = response.headers.get("date") or self.date
         self.embedded = self.embedded or EMBEDDED_MARK in response.headers
 
 

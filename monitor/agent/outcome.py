@@ -26,7 +26,7 @@ class Code(StrEnum):
     FORBIDDEN = "FORBIDDEN"
     RATE = "RATE"
     CONFIG = "CONFIG"
-    SECRET = "SECRET"  # noqa: S105 - a code, not a secret
+    SECRET = "SECRET"  # nosec B105 # noqa: S105 - a code, not a secret
     STORAGE = "STORAGE"
     CANCELLED = "CANCELLED"
     UNKNOWN_OUTCOME = "UNKNOWN_OUTCOME"

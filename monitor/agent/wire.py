@@ -19,7 +19,7 @@ _DIGITS = 308  # of an integer: beyond it, it is larger than any double, as 1e99
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 
 
-class Damaged(ValueError):  # noqa: N818 - says what the text is; it never leaves this room except as the cause of an AgentError
+class Damaged(ValueError):
     """A text that is not proper JSON; `text` is its beginning."""
 
     def __init__(self, reason: str, text: str = "") -> None:

@@ -17,7 +17,7 @@ from monitor.judge.decision import Change
 
 NOTHING = "nothing"
 ARROW = "→"
-STEP = " › "  # noqa: RUF001 - a mark between the parts of a path that no service takes for markup
+STEP = " › "
 UNSEEN = "(differs only in characters that cannot be seen)"
 
 _MAX_DEPTH = 3

@@ -1,7 +1,7 @@
 """`monitor demo`: the whole main job on this machine in under a minute, nothing faked.
 
 This process serves the demo shop and the embedded agent, shows the alerts, and keeps a daemon running as a process
-of its own: real HTTP, real server-sent events, real extraction, real SQLite, the same code as with TinyFish. Only the daemon's
+of its own: real HTTP, server-sent events, extraction and SQLite, the same code as with TinyFish. Only the daemon's
 clock is driven faster.
 """
 
@@ -98,7 +98,7 @@ async def _demo(folder: Path, *, keep: bool) -> int:
             _say(f"workspace: {folder} ({len(WATCHES)} watches, all due every minute)")
             async with Supervisor(folder, agent.base_url, origin) as supervisor:
                 _say(
-                    f"daemon: process {supervisor.pid}; its clock runs {SPEED:g} times faster (1 min = {60 / SPEED:g} s)"
+                    f"daemon: process {supervisor.pid}; its clock runs {SPEED:g} times faster (a minute: {60 / SPEED:g} s)"
                 )
                 played = asyncio.create_task(_play(shop, screen, keep=keep), name="scenes")
                 stopped = asyncio.create_task(stop.wait(), name="stop")

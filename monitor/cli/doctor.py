@@ -7,6 +7,8 @@ import sqlite3
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import typer
@@ -35,7 +37,7 @@ def register(app: typer.Typer) -> None:
 def doctor(
     agent: options.AgentOption = None, workspace: options.WorkspaceOption = None, json: options.JsonOption = False
 ) -> int:
-    """Check settings, watches, the API and its key, the database, clock and permissions; exit 3 if something is wrong."""
+    """Check settings, watches, the API, the database, the clock and permissions; exit 3 if something is wrong."""
     settings = options.settings_of(workspace, agent=agent)
     found = [check for look in (_settings, _watches, _state, _database, _api) for check in look(settings)]
     if options.wants_json(json):
@@ -119,10 +121,21 @@ async def _ask(settings: Settings) -> str:
     clock = WallClock()
     assert settings.api_key is not None
     async with Client(settings.base_url, settings.api_key.reveal(), clock=clock) as client:
-        skew = await client.check_key()
+        await client.check_key()
+    skew = _skew(client.date, clock.now())
     if skew is not None and abs(skew) > 60:
         raise MonitorError(
             f"this machine's clock is {skew:+.0f} s off the API's",
             hint="set the clock: schedules and look-ups depend on it",
         )
     return f"{settings.base_url} answers and takes the key"
+
+
+def _skew(date: str | None, now: datetime) -> float | None:
+    """Return how many seconds this machine's clock is ahead of the API's `Date`, or None where it sent none."""
+    if date is None:
+        return None
+    try:
+        return (now - parsedate_to_datetime(date)).total_seconds()
+    except (TypeError, ValueError):
+        return None  # not a date, or one without a zone

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from monitor.settings import Log
+from monitor.files.choices import Log
 
 
 def quiet() -> None:

@@ -151,7 +151,7 @@ class EmbeddedAgent:
         from monitor.embedded.gate import DEMO_HOST
 
         local = self._loopback or self.allow_private
-        anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not bound
+        anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # nosec B104 # noqa: S104 - looked up, not bound
         address = anywhere.get(self.host, self.host)
         pins = {DEMO_HOST: (address, self.port)} if self.shop is not None else {}
         return Policy(allow_loopback=local, allow_private=self.allow_private, pins=pins)

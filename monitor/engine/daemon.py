@@ -4,8 +4,8 @@ It is given its services ready made (store, client, dispatcher, outbox, web); `c
 SQL or targets.
 
 What an error of the store does here: a transient one is waited out; one that concerns a single occurrence or row is
-logged, and the loop goes on; a damaged store (StoreCorrupt) ends the daemon, exit 4, since nothing could be recorded any
-more. A defect (any other exception) is logged with its traceback, and the loop goes on (reliability.md R10, row 16).
+logged, and the loop goes on; a damaged store (StoreCorrupt) ends the daemon, exit 4, since nothing could be recorded
+any more. A defect (any other exception) is logged with its traceback and the loop goes on (reliability.md R10).
 """
 
 from __future__ import annotations
@@ -75,15 +75,23 @@ class Daemon:
             try:
                 with _enduring("an occurrence was lost", watch=watch.name, due_at=instant.isoformat()):
                     if skip is None:
-                        skip = self._start(watch, instant)
-                    if skip is not None:
+                        await self._start(watch, instant)
+                    else:
                         await self._record(watch, instant, skip)
             finally:
                 self._occurrences.task_done()
 
-    def _start(self, watch: Watch, instant: datetime) -> Skip | None:
-        busy = self.dispatcher.start(watch, Run(new_id(self.clock.now()), watch.name, instant))
-        return busy and (Verdict.SKIPPED, "OVERLAP", f"run {busy} of this watch still waits or goes on")  # type: ignore[return-value] # an id is never empty
+    async def _start(self, watch: Watch, instant: datetime) -> None:
+        run = Run(new_id(self.clock.now()), watch.name, instant)
+        left_out = self.dispatcher.start(watch, run)
+        if left_out is run:
+            going = self.dispatcher.held()[watch.name].id
+            await self._record(
+                watch, instant, (Verdict.SKIPPED, "OVERLAP", f"run {going} of this watch is still going on")
+            )
+        elif left_out is not None:
+            why = "it still waited for its turn when the next occurrence was due (see MONITOR_CONCURRENCY)"
+            await self._record(watch, left_out.due_at, (Verdict.MISSED, "LATE", why))
 
     async def _record(self, watch: Watch, instant: datetime, skip: Skip) -> None:
         desk, now = self.desk, self.clock.now()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -16,15 +17,29 @@ import structlog
 from monitor.errors import StoreError
 from monitor.store.records import Record, Unfinished
 from monitor.watch.model import Watch
-from monitor.watch.run import Run
+from monitor.watch.run import Run, Trigger
 
 log = structlog.get_logger("run")
 
 Execute = Callable[[Watch, Run], Awaitable[Record]]
 Resume = Callable[[Watch, Unfinished], Awaitable[Record]]
-Work = Callable[[], Awaitable[Record]]
+Work = Callable[[Run], Awaitable[Record]]
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # real seconds between tries of a run that the store does not take; doubling
+
+
+@dataclass(slots=True)
+class _Place:
+    """The one run of a watch that is here; `work` executes or resumes it, `going` while that is under way."""
+
+    run: Run
+    work: Work
+    resumed: bool = False
+    going: bool = False
+
+    def gives_way(self) -> bool:
+        """True for an occurrence that has no row as yet; a retry and a run to resume are in the store already."""
+        return not self.going and not self.resumed and self.run.trigger is Trigger.CRON
 
 
 class Dispatcher:
@@ -40,58 +55,72 @@ class Dispatcher:
         self._done = done
         self._places = asyncio.Semaphore(concurrency)
         self._group = asyncio.TaskGroup()
-        self._tasks: dict[str, tuple[Run, asyncio.Task[None]]] = {}  # by watch
+        self._held: dict[str, _Place] = {}  # by watch
+        self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self.closing = False
 
-    def start(self, watch: Watch, run: Run) -> str | None:
+    def start(self, watch: Watch, run: Run) -> Run | None:
         """Execute a run as soon as there is a place; its record goes to `done`.
 
-        Returns why it does not: the id of the run of this watch that still waits or goes on here.
+        Returns the run that will not be executed, if any: this one, where an earlier one of its watch goes on here, or
+        an earlier occurrence that still waited, whose turn this one takes: what runs late is the newest only.
         """
-        return self._spawn(f"run {watch.name} {run.id}", run, lambda: self._execute(watch, run))
+        held = self._held.get(run.watch)
+        if held is None:
+            self._spawn(f"run {watch.name} {run.id}", _Place(run, lambda now: self._execute(watch, now)))
+            return None
+        if not held.gives_way() or run.trigger is not Trigger.CRON:
+            return run
+        displaced, held.run = held.run, run
+        held.work = lambda now: self._execute(watch, now)
+        return displaced
 
-    def resume(self, watch: Watch, left: Unfinished) -> str | None:
-        """Finish a run that another process left behind, as soon as there is a place; returns as `start` does."""
-        return self._spawn(f"resume {watch.name} {left.run.id}", left.run, lambda: self._resume(watch, left))
+    def resume(self, watch: Watch, left: Unfinished) -> None:
+        """Finish a run that another process left behind, as soon as there is a place, unless its watch has one here."""
+        if left.run.watch not in self._held:
+            place = _Place(left.run, lambda _: self._resume(watch, left), resumed=True)
+            self._spawn(f"resume {watch.name} {left.run.id}", place)
 
     def held(self) -> dict[str, Run]:
         """Return the runs that wait or go on here, by watch."""
-        return {watch: run for watch, (run, _) in self._tasks.items()}
+        return {watch: place.run for watch, place in self._held.items()}
 
-    def _spawn(self, name: str, run: Run, work: Work) -> str | None:
-        if run.watch in self._tasks:
-            return self._tasks[run.watch][0].id
+    def _spawn(self, name: str, place: _Place) -> None:
         if self.closing:
-            return None  # the occurrence is caught up, and a run resumed, at the next start
-        task = self._group.create_task(self._placed(name, work), name=name)
-        self._tasks[run.watch] = (run, task)
+            return  # the occurrence is caught up, and a run resumed, at the next start
+        self._held[place.run.watch] = place
         self._idle.clear()
-        task.add_done_callback(lambda _: self._forget(run))
-        return None
+        task = self._group.create_task(self._placed(place), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(lambda ended: self._forget(place, ended))
 
-    async def _placed(self, name: str, work: Work) -> None:
+    async def _placed(self, place: _Place) -> None:
         async with self._places:
             wait = FIRST_WAIT
             while not self.closing:
+                place.going = True
                 try:
-                    self._done(await work())
+                    self._done(await place.work(place.run))
                 except StoreError as error:
+                    about = {"watch": place.run.watch, "run": place.run.id, "error": str(error)}
                     if error.transient:
                         # Nothing was asked of the API: no POST while the store takes no row (reliability.md R3).
-                        log.warning("a run cannot be opened; trying again", task=name, error=str(error), seconds=wait)
+                        log.warning("a run cannot be opened; trying again", seconds=wait, **about)
+                        place.going = False
                         await asyncio.sleep(wait)
                         wait = min(wait * 2, LONGEST_WAIT)
                         continue
-                    log.error("a run could not be recorded", task=name, error=str(error))  # noqa: TRY400 - the line says all; no traceback for a damaged file
+                    log.error("a run could not be recorded", **about)  # noqa: TRY400 - the line says all; no traceback for a damaged file
                 except Exception:
-                    log.exception("a run's task broke", task=name)
+                    log.exception("a run's task broke", watch=place.run.watch, run=place.run.id)
                 return
 
-    def _forget(self, run: Run) -> None:
-        del self._tasks[run.watch]
-        if not self._tasks:
+    def _forget(self, place: _Place, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        del self._held[place.run.watch]
+        if not self._held:
             self._idle.set()
 
     async def idle(self) -> None:
@@ -101,7 +130,7 @@ class Dispatcher:
     async def close(self) -> None:
         """Take nothing new, begin nothing that waits, and let go of what is followed; returns when all tasks ended."""
         self.closing = True
-        for _, task in self._tasks.values():
+        for task in self._tasks:
             task.cancel()
         await self.idle()
 

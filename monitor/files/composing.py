@@ -21,7 +21,7 @@ PLAIN, QUOTED, TAGGED = "plain", "quoted", "!"
 _CRON_LINE = re.compile(r"""\s*(?:-\s+)?(?:["']?cron["']?\s*:\s*)?(?:-\s+)?\[?\s*\*[\d/,*-]*(?:\s+[\w/,*-]+){4}""")
 
 
-class Refused(Exception):  # noqa: N818 - it names what happened to the text
+class Refused(Exception):
     """A text that is not read: line and column count from 1; `hint` says what to do."""
 
     def __init__(self, line: int, column: int, message: str, hint: str | None = None) -> None:

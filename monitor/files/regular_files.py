@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 
-class UnreadableFile(Exception):  # noqa: N818 - it names what the file is
+class UnreadableFile(Exception):
     """A file that is not read; the text says why, in words that follow "it" (`is a directory`), and names no path."""
 
 

@@ -67,7 +67,7 @@ def endless(schema: dict[str, Any]) -> Iterator[Finding]:
         yield at((), f"the schema unfolds into more than {MOST_BRANCHES:,} parts by its references", "refer to less")
 
 
-class _Endless(Exception):  # noqa: N818 - it carries a finding out of a recursion and is never seen outside
+class _Endless(Exception):
     def __init__(self, path: Path, message: str) -> None:
         super().__init__(message)
         self.path, self.message = path, message

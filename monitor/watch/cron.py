@@ -121,11 +121,7 @@ def _read(expression: str) -> tuple[str | None, str]:
             raise ValueError(f"column {column}: a cron expression is written in plain ASCII, on one line")
     own_zone, start = _prefix(expression)
     text = expression[start:].rstrip()
-    if text.startswith("@"):
-        fields = _macro(text)
-    else:
-        _five(text, start)
-        fields = " ".join(text.split())
+    fields = _macro(text) if text.startswith("@") else _five(text, start)
     _fires(fields)
     return own_zone, fields
 
@@ -155,8 +151,8 @@ def _macro(text: str) -> str:
     raise ValueError(f"this macro is not known: {guess or 'use @hourly, @daily, @weekly, @monthly or @yearly'}")
 
 
-def _five(text: str, start: int) -> None:
-    """Check each field of `text`, which begins at index `start` of the expression."""
+def _five(text: str, start: int) -> str:
+    """Check each field of `text`, which begins at index `start` of the expression, and return them for cronsim."""
     words = list(re.finditer(r"\S+", text))
     if len(words) != 5:
         hint = "; seconds and years are not supported" if len(words) in {6, 7} else ""
@@ -164,15 +160,19 @@ def _five(text: str, start: int) -> None:
             "a cron expression has five fields (minute, hour, day of month, month, day of week), "
             f"here are {len(words)}{hint}"
         )
+    fields = []
     for field, word in zip(_FIELDS, words, strict=True):
         column = start + word.start() + 1
+        terms = []
         for term in word[0].split(","):
-            _term(field, term, column)
+            terms.append(_term(field, term, column))
             column += len(term) + 1
+        fields.append(",".join(terms))
+    return " ".join(fields)
 
 
-def _term(field: _Field, term: str, column: int) -> None:
-    """Check one entry of a field's list: a value, a range or `*`, with or without a step."""
+def _term(field: _Field, term: str, column: int) -> str:
+    """Check one entry of a field's list (a value, a range or `*`, with or without a step) and return it for cronsim."""
 
     def refuse(reason: str) -> NoReturn:
         raise ValueError(f"{field.title} (column {column}): {reason}")
@@ -192,6 +192,8 @@ def _term(field: _Field, term: str, column: int) -> None:
         refuse(f"a step of {step[:6]} does not fit: write 1 to {field.high}")
     if step and not high and low != "*":
         refuse(f"a step needs a range: write {low}-{6 if field.names is _DAYS else field.high}/{step}")
+    # cronsim takes the one value of 5-5/2 for the start of 5/2, "every second from 5 on"; cron(5) means 5.
+    return low if step and high and _number(field, low) == _number(field, high) else term
 
 
 def _number(field: _Field, word: str) -> int:

@@ -358,7 +358,7 @@ async def test_a_cancel_that_fails_is_tried_again() -> None:
 async def test_a_synchronous_run_past_its_deadline_is_left_to_itself() -> None:
     async with ScriptedApi() as api:
         api.next_run().takes(None)
-        outcome = await follow_one(api, SHORT.model_copy(update={"transport": "sync"}))
+        outcome = await follow_one(api, SHORT.model_copy(update={"transport": "sync"}), speed=FAST)
     assert isinstance(outcome, TimedOut)
     assert (outcome.run_id, api.posts, api.cancels) == ("run_1", 1, 0)
 
@@ -371,7 +371,7 @@ async def test_a_run_cancelled_elsewhere_is_cancelled() -> None:
 
 async def test_an_api_that_goes_away_is_asked_within_the_budget_only() -> None:
     async with ScriptedApi() as api:
-        api.next_run().cut_after(90).takes(None)
+        api.next_run().raw(sse({"type": "STARTED", "run_id": "{run_id}"})).takes(None)
         api.answer("GET", "/v1/runs/", 500, "oops", times=10_000)
         api.answer("POST", "/v1/runs/", 500, "oops", times=10_000)
         outcome = await follow_one(api, SHORT, budget=timedelta(minutes=4))

@@ -1,5 +1,5 @@
 """Values and changes as a person reads them."""
-# ruff: noqa: RUF001 - the mark between the parts of a path is meant
+
 
 from __future__ import annotations
 

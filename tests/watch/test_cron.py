@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -138,18 +138,19 @@ def _set(field: str, low: int, high: int, names: str = "") -> set[int]:
     return found
 
 
-def _due(expression: str, minute: datetime) -> bool:
+def _due(expression: str) -> Callable[[datetime], bool]:
     fields = expression.split()
-    days = _set(fields[2], 1, 31)
+    minutes, hours, days = _set(fields[0], 0, 59), _set(fields[1], 0, 23), _set(fields[2], 1, 31)
+    months = _set(fields[3], 1, 12, "jan feb mar apr may jun jul aug sep oct nov dec")
     weekdays = {day % 7 for day in _set(fields[4], 0, 7, "sun mon tue wed thu fri sat")}
-    day, weekday = minute.day in days, minute.isoweekday() % 7 in weekdays
     either = not fields[2].startswith("*") and not fields[4].startswith("*")
-    return (
-        minute.minute in _set(fields[0], 0, 59)
-        and minute.hour in _set(fields[1], 0, 23)
-        and minute.month in _set(fields[3], 1, 12, "jan feb mar apr may jun jul aug sep oct nov dec")
-        and ((day or weekday) if either else (day and weekday))
-    )
+
+    def due(at: datetime) -> bool:
+        day, weekday = at.day in days, at.isoweekday() % 7 in weekdays
+        whole_day = (day or weekday) if either else (day and weekday)
+        return whole_day and at.minute in minutes and at.hour in hours and at.month in months
+
+    return due
 
 
 def _entries(low: int, high: int) -> st.SearchStrategy[str]:
@@ -170,7 +171,7 @@ EXPRESSIONS = st.tuples(_entries(0, 59), _entries(0, 23), _entries(1, 31), _entr
 
 
 @given(EXPRESSIONS, st.integers(0, 300))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=80)
 def test_the_occurrences_in_utc_are_those_of_the_oracle(expression: str, day: int) -> None:
     try:
         cron.check(expression)
@@ -179,9 +180,8 @@ def test_the_occurrences_in_utc_are_those_of_the_oracle(expression: str, day: in
         return
     after = START + timedelta(days=day, minutes=day)
     end = after + timedelta(days=4)
-    expected = [
-        minute for number in range(1, 4 * 1440 + 1) if _due(expression, minute := after + timedelta(minutes=number))
-    ]
+    due = _due(expression)
+    expected = [minute for number in range(1, 4 * 1440 + 1) if due(minute := after + timedelta(minutes=number))]
     found = []
     for instant in cron.occurrences([expression], "UTC", after):
         if instant > end:
@@ -215,6 +215,16 @@ def test_instants_strictly_increase_in_every_zone(expressions: list[str], zone: 
         assert instant > last
         assert (instant.second, instant.microsecond) == (0, 0)
         last = instant
+
+
+@pytest.mark.parametrize(
+    ("expression", "first"),
+    [("5-5/2 * * * *", "01 00:05"), ("0 0 * * sat-6/3", "03 00:00"), ("0 3-3/1 * * *", "01 03:00")],
+)
+def test_a_range_of_one_value_with_a_step_is_that_value(expression: str, first: str) -> None:
+    found = list(islice(_from([expression], "UTC", START), 3))
+    assert found[0] == first
+    assert found[0].split()[1].split(":")[1] == found[1].split()[1].split(":")[1] == found[2].split()[1].split(":")[1]
 
 
 @pytest.mark.parametrize(

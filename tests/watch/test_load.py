@@ -157,11 +157,9 @@ def test_defaults_stand_under_every_watch_and_their_problems_in_monitor_yaml(roo
     wrong = defaults_of("defaults:\n  limits: {timeout: 3 m, tiemout: 1}\n")
     found = load(root, defaults=wrong)
     assert found.watches == {}
-    assert told(found).splitlines() == [
-        "monitor.yaml:2:21: defaults.limits.timeout: "
-         "'3 m' is not a duration: write a whole number and s, m, h or d, as in 30s, 10m, 6h, 7d",
-        'monitor.yaml:2:26: defaults.limits.tiemout: unknown field (did you mean "timeout"?)',
-    ], "once, not once per watch"
+    timeout, unknown = map(str, found.problems)  # once, not once per watch
+    assert timeout.startswith("monitor.yaml:2:21: defaults.limits.timeout: '3 m' is not a duration: ")
+    assert unknown == 'monitor.yaml:2:26: defaults.limits.tiemout: unknown field (did you mean "timeout"?)'
 
 
 SCHEMA = {"type": "object", "properties": {"price": {"type": "number"}}}

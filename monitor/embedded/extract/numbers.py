@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-_DIGITS = re.compile(r"\d(?:[\d.,'’\u00a0\u202f\u2009 ]*\d)?")  # noqa: RUF001 - the signs that group digits in print
-_SPACED_GROUP = re.compile(r"\d{1,3}(?:[\u00a0\u202f\u2009 '’]\d{3})+(?:[.,]\d+)?\Z")  # noqa: RUF001 - as above
-_GROUP_SIGNS = re.compile(r"[\u00a0\u202f\u2009 '’]")  # noqa: RUF001 - as above
+_DIGITS = re.compile(r"\d(?:[\d.,'’\u00a0\u202f\u2009 ]*\d)?")
+_SPACED_GROUP = re.compile(r"\d{1,3}(?:[\u00a0\u202f\u2009 '’]\d{3})+(?:[.,]\d+)?\Z")
+_GROUP_SIGNS = re.compile(r"[\u00a0\u202f\u2009 '’]")
 _MAGNITUDE = re.compile(r"\s?(?:k|m|b|mio|mrd|bn|tsd|million|billion|thousand)\b", re.IGNORECASE)
 _CODE_BEFORE = re.compile(r"(?:^|[^A-Za-z])(?:[A-Z]{3}|US\$|[A-Z]{1,2}\$|Rs\.?|Kr\.?|kr\.?|CHF|Fr\.?)\Z")
 _DOT_GROUPS = ("de", "es", "it", "nl", "pt", "da", "id", "tr", "el", "sl", "hr", "ro", "vi")

@@ -20,7 +20,7 @@ _SCHEMA_ORG = re.compile(r"\A(?:https?://(?:www\.)?schema\.org/)?(\w+)/?\Z")
 _AVAILABLE = frozenset({"instock", "limitedavailability", "onlineonly", "instoreonly"})
 _UNAVAILABLE = frozenset({"outofstock", "soldout", "discontinued", "backorder", "reserved"})
 _TRUE = frozenset({"true", "yes", "y", "1", "ja", "oui", "sí", "si", "sì", "✓", "✔", "✅"})
-_FALSE = frozenset({"false", "no", "n", "0", "nein", "non", "✗", "✘", "❌", "×"})  # noqa: RUF001 - the sign that shops print
+_FALSE = frozenset({"false", "no", "n", "0", "nein", "non", "✗", "✘", "❌", "×"})
 _STOCK_YES = (
     "in stock|available|auf lager|lieferbar|sofort lieferbar|verfügbar|vorrätig|en stock|disponible|disponibile|"
     "op voorraad|ready to ship|add to cart|add to basket|in den warenkorb"
