@@ -34,17 +34,19 @@ LOOK = 1.0  # seconds between looks at a run of another process that has to end 
 RETRIES_WITHIN = timedelta(days=1)  # no retry waits longer (judge.decide caps what a server may ask for at 1 h)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Journal:
     """Stores the remote run's id the moment it is known (reliability.md A1)."""
 
     run: Run
     desk: Desk
+    run_id: str | None = None
 
     async def accepted(self, run_id: str, streaming_url: str | None) -> None:
         """Commit the remote id before anything else is done with it."""
         desk = self.desk
         await patiently(desk, desk.store.accepted, self.run.id, run_id, streaming_url, desk.clock.now())
+        self.run_id = run_id
 
 
 async def execute(watch: Watch, run: Run, desk: Desk, progress: Watcher | None = None) -> Record:
@@ -123,7 +125,8 @@ async def resume(watch: Watch, left: Unfinished, desk: Desk, progress: Watcher |
 
 async def _carry_on(watch: Watch, run: Run, left: Unfinished | None, desk: Desk, progress: Watcher | None) -> Record:
     """Follow a run, new or `left`, to its outcome, store that, and judge it."""
-    outcome = await _outcome(watch, run, left, desk, progress)
+    rest = None if left is None else Resume(left.run_id, left.goal, left.opened_at)
+    outcome = await _outcome(watch, run, rest, desk, progress)
     try:
         await patiently(desk, desk.store.settle, run.id, outcome, desk.clock.now())
     except StoreError:
@@ -136,30 +139,38 @@ async def _carry_on(watch: Watch, run: Run, left: Unfinished | None, desk: Desk,
     return await judged(watch, run, outcome, desk, generation=left.generation if left else None)
 
 
-async def _outcome(watch: Watch, run: Run, left: Unfinished | None, desk: Desk, progress: Watcher | None) -> Outcome:
+async def _outcome(watch: Watch, run: Run, left: Resume | None, desk: Desk, progress: Watcher | None) -> Outcome:
     """Follow the run to its one outcome; whatever breaks in here is an outcome too: a run never stops its siblings.
 
     Raises only StoreError, where the remote id could not be stored: the run goes on at the API, and the row with its
     reference finds it again.
     """
+    journal = _Journal(run, desk)
+    opened_at = desk.clock.now()
     try:
         return await follow(
             desk.client,
             watch,
             run,
             clock=desk.clock,
-            journal=_Journal(run, desk),
-            resume=None if left is None else Resume(left.run_id, left.goal, left.opened_at),
+            journal=journal,
+            resume=left,
             progress=None if progress is None else _Display(progress, run),
             reveal=desk.reveal,
         )
     except StoreError:
         raise
-    except MonitorError as error:
-        return Failed(fault=Fault(Code.INTERNAL, error.message, hint=error.hint))
     except Exception as error:
         log.exception("a run broke inside", watch=watch.name, run=run.id)
-        return Failed(fault=Fault(Code.INTERNAL, f"internal error: {type(error).__name__}", hint=_log_of(run)))
+        if left is None and journal.run_id is not None:  # it is paid for: a poll may still get its result
+            return await _outcome(watch, run, Resume(journal.run_id, goal_text(watch, run), opened_at), desk, progress)
+        return Failed(fault=_internal(error, run))
+
+
+def _internal(error: Exception, run: Run) -> Fault:
+    """Return the fault of a defect: the words of our own errors are safe to show, those of others are not."""
+    message = error.message if isinstance(error, MonitorError) else f"internal error: {type(error).__name__}"
+    return Fault(Code.INTERNAL, message, hint=_log_of(run))
 
 
 def _log_of(run: Run) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from monitor.cli.main import run
 from tests.scripted_api import ScriptedApi
@@ -69,8 +71,9 @@ class Workspace:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    return Workspace(tmp_path, capsys, monkeypatch)
+def workspace(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    yield Workspace(tmp_path, capsys, monkeypatch)
+    structlog.reset_defaults()  # a command sets up its process's log, on a stderr that ends with the test
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -20,7 +21,7 @@ from monitor.store.store import Store
 from monitor.store.writer import Writer
 from monitor.watch.model import Watch
 from monitor.watch.run import Run, Trigger, new_id
-from tests.conftest import SimulatedClock, make_watch
+from tests.conftest import make_watch
 from tests.scripted_api import ScriptedApi
 
 TELLING: dict[str, Any] = {"notify": [{"to": "ops", "on": ["baseline", "change", "failure", "recovery"]}]}
@@ -109,5 +110,8 @@ def run_of(watch: Watch, clock: Clock, trigger: Trigger = Trigger.CRON, **change
     return Run(**({"id": new_id(now), "watch": watch.name, "due_at": now, "trigger": trigger} | changes))
 
 
-def simulated() -> SimulatedClock:
-    return SimulatedClock()
+async def until(reached: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait until what other tasks, threads and processes do has come so far; fails the test after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not reached():  # noqa: ASYNC110 - what is waited for happens in other processes and in databases
+            await asyncio.sleep(0.005)

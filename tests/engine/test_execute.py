@@ -6,7 +6,6 @@ import asyncio
 import signal
 import sqlite3
 import sys
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -25,7 +24,7 @@ from monitor.store.store import Begun, Store
 from monitor.store.writer import Writer
 from monitor.watch.run import Run, Trigger, new_id
 from tests.conftest import SimulatedClock, make_watch
-from tests.engine.conftest import Rows, opened, run_of, telling
+from tests.engine.conftest import Rows, opened, run_of, telling, until
 from tests.scripted_api import Script, ScriptedApi
 
 pytestmark = pytest.mark.anyio
@@ -205,12 +204,25 @@ asyncio.run(main())
 async def killed_at(state: Path, api: ScriptedApi, reached: Callable[[], bool]) -> None:
     """Let a child process execute a run, and kill it once `reached` says so."""
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", CHILD, str(state), api.url)
-    until = time.monotonic() + 20
-    while not reached():
-        assert time.monotonic() < until, "the child did not come so far"
-        await asyncio.sleep(0.01)
+    await until(reached)
     child.kill()
     assert await child.wait() == -signal.SIGKILL
+
+
+async def test_a_defect_in_the_stream_leaves_the_paid_result_to_a_poll(
+    state: Path, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from monitor.agent.sse import Decoder
+
+    fed = Decoder.feed
+    monkeypatch.setattr(Decoder, "feed", lambda self, data: 1 / 0 if b"PROGRESS" in data else fed(self, data))
+    async with ScriptedApi() as api, opened(state, api, clock) as desk:
+        api.next_run(result={"price": 5, "in_stock": True}).raw(
+            Script._event("STARTED"), 0.05, b'data: {"type":"PROGRESS"}'
+        )
+        watch = make_watch()
+        record = await execute(watch, run_of(watch, clock), desk)
+        assert (record.verdict, record.run_id, record.result["price"], api.posts) == ("BASELINE", "run_1", 5, 1)
 
 
 @pytest.mark.parametrize("trigger", [Trigger.MANUAL, Trigger.CRON])
@@ -431,11 +443,10 @@ async def test_a_retry_waits_for_another_run_of_its_watch(state: Path) -> None:
         watch = make_watch()
         api.next_run(error=SYSTEM)
         await execute(watch, run_of(watch, clock), desk)
-        ((again, at),) = desk.store.due_retries(clock.now().replace(year=2100))
+        ((again, _at),) = desk.store.due_retries(clock.now().replace(year=2100))
         api.next_run(result={"price": 9, "in_stock": True}).takes(0.3)
         by_hand = asyncio.create_task(execute(watch, run_of(watch, clock, Trigger.MANUAL), other))
-        while api.posts < 2:
-            await asyncio.sleep(0.005)
+        await until(lambda: api.posts == 2)
         record = await execute(watch, again, desk)
         assert (record.attempt, api.posts) == (2, 3)
         assert (await by_hand).verdict == "BASELINE"
@@ -492,8 +503,7 @@ async def test_a_run_whose_row_was_taken_is_not_recorded_twice(state: Path, rows
         watch = make_watch()
         api.next_run().takes(0.3)
         task = asyncio.create_task(execute(watch, run_of(watch, clock), frozen))
-        while [stage for stage, _ in rows.stages] != ["accepted"]:
-            await asyncio.sleep(0.005)
+        await until(lambda: rows.stages == [("accepted", "run_1")])
         (left,) = desk.store.unfinished()
         assert desk.store.take_over(left.run.id, left.owner, desk.owner.id)
         record = await resume(watch, left, desk)
@@ -508,8 +518,7 @@ async def test_cancelling_leaves_the_remote_run_and_the_row_as_they_are(state: P
         watch = make_watch()
         api.next_run().takes(None)
         task = asyncio.create_task(execute(watch, run_of(watch, clock), desk))
-        while [stage for stage, _ in rows.stages] != ["accepted"]:
-            await asyncio.sleep(0.005)
+        await until(lambda: rows.stages == [("accepted", "run_1")])
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
