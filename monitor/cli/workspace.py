@@ -76,9 +76,8 @@ def pick(loaded: Loaded, names: Sequence[str]) -> list[Watch]:
 
 def _absent(loaded: Loaded, name: str) -> DefinitionError | UsageError:
     """Return why a name cannot be run: its own file's problems, or that it is unknown."""
-    broken = [problem for problem in loaded.errors if Path(problem.file).stem == name]
-    if broken:
-        return DefinitionError(broken)
+    if name in loaded.refused:
+        return DefinitionError(loaded.refused[name])
     hint = did_you_mean(name, loaded.watches)
     if hint is None and loaded.errors:
         hint = f"{len(loaded.errors)} problems keep watches from loading: monitor validate"

@@ -27,6 +27,13 @@ from monitor.watch.references import misplaced_references
 from monitor.watch.schema_files import SchemaFiles
 
 FOLDER = "watches"
+_STAND_INS: dict[str, Any] = {  # for fields that are wrong or absent; no check finds anything in them
+    "name": "x",
+    "url": "https://example.com/",
+    "goal": "-",
+    "cron": "@daily",
+    "output_schema": {"type": "object", "required": ["x"], "properties": {"x": {"type": "string"}}},
+}
 _FORMS = {
     r"^(/[^/]*)+$": "must be a JSON Pointer that begins with /, as in /offers/*/price",
     r"^[A-Z]{2}$": "must be a country code of two capital letters, as in DE",
@@ -43,11 +50,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The sound watches by name, every problem in the order of the files, and where each sound watch stands."""
+    """The sound watches by name, every problem in the order of the files, and where each sound watch stands.
+
+    `refused` holds the errors of watches that are not sound, by name; a file that cannot be read counts by its stem.
+    """
 
     watches: dict[str, Watch]
     problems: tuple[Problem, ...]
     sources: dict[str, Source]
+
+    refused: dict[str, tuple[Problem, ...]]
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -85,6 +97,14 @@ class _Entry:
     source: Source
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A watch before the checks; `stand_ins` names the fields that are not the user's, because those were wrong."""
+
+    watch: Watch
+    stand_ins: frozenset[str] = frozenset()
+
+
 @dataclass(slots=True)
 class _Loading:
     root: Path
@@ -93,6 +113,7 @@ class _Loading:
     default_timezone: str | None
     problems: list[Problem] = field(default_factory=list)
     entries: list[_Entry] = field(default_factory=list)
+    refused: dict[str, list[Problem]] = field(default_factory=dict)
     named: dict[str, list[tuple[str, Problem]]] = field(default_factory=dict)
     schemas: SchemaFiles = field(init=False)
 
@@ -153,8 +174,16 @@ class _Loading:
         if not real and not any(not problem.warning for problem in problems):
             self._add(Problem(shown, 0, 0, "", "this file defines no watch", warning=True))
         several = len(real) > 1 or (bool(real) and any(not problem.warning and problem.line for problem in problems))
+        self._note_refused(path.stem, problems)
         for document in real:
+            before = len(self.problems)
             self._watch(document, path, several=several)
+            self._note_refused(_name_of(document, path), self.problems[before:])
+
+    def _note_refused(self, name: str, problems: Sequence[Problem]) -> None:
+        errors = [problem for problem in problems if not problem.warning]
+        if errors:
+            self.refused.setdefault(name, []).extend(errors)
 
     def _watch(self, document: Document, path: Path, *, several: bool) -> None:
         if not isinstance(document.value, dict):
@@ -169,11 +198,14 @@ class _Loading:
         self._note_name(document, path)
         whole = document.over(self.defaults) if self.defaults else document
         whole, schema_problems = self.schemas.grafted(whole, path)
-        watch, problems = self._validated(whole, path)
-        for problem in (*schema_problems, *problems):
+        candidate, problems = self._validated(whole, path)
+        found = [*schema_problems, *problems]
+        if candidate is not None:
+            found += [problem for check in self.checks for problem in _findings(check, candidate, whole)]
+        for problem in found:
             self._add(problem)
-        if watch is not None and not schema_problems:
-            self._checked(watch, whole)
+        if candidate is not None and all(problem.warning for problem in found):
+            self.entries.append(_Entry(candidate.watch, Source(whole.file, whole.position(())[0])))
 
     def _note_name(self, document: Document, path: Path) -> None:
         name = document.value.get("name", path.stem)
@@ -182,24 +214,16 @@ class _Loading:
             place = validation.located(document, key, f'another watch is called "{name[:100]}" too')
             self.named.setdefault(names.folded(name), []).append((name, place))
 
-    def _validated(self, whole: Document, path: Path) -> tuple[Watch | None, list[Problem]]:
+    def _validated(self, whole: Document, path: Path) -> tuple[_Candidate | None, list[Problem]]:
+        """Return the watch, or as much of it as is sound, and the problems of the rest."""
         values: dict[str, Any] = {"name": path.stem, **whole.value}
         if self.default_timezone:
             values.setdefault("timezone", self.default_timezone)
         try:
-            return Watch.model_validate(values), []
+            return _Candidate(Watch.model_validate(values)), []
         except ValidationError as error:
             problems = validation.problems(error, whole, Watch, promised=PROMISED, forms=_FORMS)
-            return None, [_about_stem(problem, whole) for problem in problems]
-
-    def _checked(self, watch: Watch, whole: Document) -> None:
-        refused = False
-        for check in self.checks:
-            for problem in _findings(check, watch, whole):
-                self._add(problem)
-                refused = refused or not problem.warning
-        if not refused:
-            self.entries.append(_Entry(watch, Source(whole.file, whole.position(())[0])))
+            return _sound_part(values, error), [_about_stem(problem, whole) for problem in problems]
 
     def _add(self, problem: Problem) -> None:
         self.problems.append(problem)
@@ -208,17 +232,35 @@ class _Loading:
         """Return what was loaded; watches that share a name are all refused, and each names the others' places."""
         shared = {folded: places for folded, places in self.named.items() if len(places) > 1}
         for places in shared.values():
-            for _, problem in places:
-                others = ", ".join(f"{other.file}:{other.line}" for _, other in places if other is not problem)
-                self._add(
-                    Problem(problem.file, problem.line, problem.column, "name", problem.message, f"also in {others}")
-                )
+            for name, place in places:
+                others = ", ".join(f"{other.file}:{other.line}" for _, other in places if other is not place)
+                problem = Problem(place.file, place.line, place.column, "name", place.message, f"also in {others}")
+                self._add(problem)
+                self._note_refused(name, [problem])
         good = [entry for entry in self.entries if names.folded(entry.watch.name) not in shared]
         return Loaded(
             watches={entry.watch.name: entry.watch for entry in good},
             problems=tuple(in_order(self.problems)),
             sources={entry.watch.name: entry.source for entry in good},
+            refused={name: tuple(problems) for name, problems in self.refused.items()},
         )
+
+
+def _name_of(document: Document, path: Path) -> str:
+    name = document.value.get("name") if isinstance(document.value, dict) else None
+    return name if isinstance(name, str) else path.stem
+
+
+def _sound_part(values: dict[str, Any], error: ValidationError) -> _Candidate | None:
+    """Return a watch of the fields that are sound, so that one wrong field does not hide what checks find in others."""
+    wrong = {str(entry["loc"][0]) for entry in error.errors() if entry["loc"]}
+    if "output_schema" in wrong:
+        wrong.add("compare")  # its pointers cannot be looked up
+    kept = {name: value for name, value in values.items() if name in Watch.model_fields and name not in wrong}
+    try:
+        return _Candidate(Watch.model_validate(_STAND_INS | kept), frozenset(wrong))
+    except ValidationError:
+        return None  # fields that are wrong only together
 
 
 def _about_stem(problem: Problem, whole: Document) -> Problem:
@@ -230,10 +272,13 @@ def _about_stem(problem: Problem, whole: Document) -> Problem:
     )
 
 
-def _findings(check: Check, watch: Watch, whole: Document) -> Iterator[Problem]:
+def _findings(check: Check, candidate: _Candidate, whole: Document) -> Iterator[Problem]:
     """Yield what one check finds; a check that fails is a problem of this watch, not of the others."""
+    watch, stand_ins = candidate.watch, candidate.stand_ins
     try:
         for finding in check(watch):
+            if stand_ins and (not finding.path or finding.path[0] in stand_ins):
+                continue  # not the user's
             yield validation.located(whole, finding.path, finding.message, finding.hint, warning=finding.warning)
     except MonitorError as problem:
         yield validation.located(whole, (), f"{watch.name}: {problem.message}", problem.hint)

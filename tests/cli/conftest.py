@@ -71,9 +71,15 @@ class Workspace:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    yield Workspace(tmp_path, capsys, monkeypatch)
-    structlog.reset_defaults()  # a command sets up its process's log, on a stderr that ends with the test
+def workspace(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    return Workspace(tmp_path, capsys, monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_log() -> Iterator[None]:
+    """A command sets up its process's log, on a stderr that ends with the test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

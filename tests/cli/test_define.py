@@ -43,7 +43,7 @@ def test_validate_reports_every_problem_of_every_file_with_its_position(workspac
     """Exit 2, one line a problem: file:line:column, field, what, hint."""
     workspace.watch("good")
     workspace.watch("a", WATCH.replace("goal:", "gaol:"))
-    workspace.watch("b", WATCH.replace("type: number", "type: numbr"), notify=["nobody"])
+    workspace.watch("b", WATCH.replace("type: number", "type: numbr"), notify=["nobody"], confrim={"runs": 2})
     said = workspace("validate", "--json")
     assert said.code == 2
     assert said.json["watches"] == 1
@@ -55,6 +55,7 @@ def test_validate_reports_every_problem_of_every_file_with_its_position(workspac
     fields = {problem["field"] for problem in problems if problem["file"] == "watches/b.yaml"}
     assert any(field.startswith("output_schema") for field in fields)
     assert any(field.startswith("notify") for field in fields)
+    assert "confrim" in fields  # one wrong field does not hide what is wrong with the others
 
 
 def test_a_field_of_a_later_version_is_refused_not_ignored(workspace: Workspace) -> None:

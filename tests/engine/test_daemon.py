@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
@@ -21,7 +22,6 @@ from monitor.engine.pulse import StorePulse
 from monitor.engine.schedule import offset
 from monitor.errors import StoreCorrupt, StoreError
 from monitor.judge.decision import Verdict
-from monitor.store.store import Store
 from monitor.store.writer import Writer
 from monitor.watch.model import Watch
 from monitor.watch.run import Trigger
@@ -265,7 +265,7 @@ async def test_a_row_that_cannot_be_finished_is_tried_with_growing_pauses(state:
         desk.store.begin_run(run_of(watch, clock), goal="g", generation="g", owner="01JDEAD", now=clock.now())
         async with Dispatcher(refuse, refuse, 2, lambda _: None) as runs:
             await served(Daemon({watch.name: watch}, desk, runs, clock), lambda: len(tries) >= 5)
-    pauses = [after - before for before, after in zip(tries, tries[1:], strict=False)]
+    pauses = [after - before for before, after in itertools.pairwise(tries)]
     assert pauses[0] >= 5
     assert pauses[3] >= 40
 
@@ -300,12 +300,12 @@ async def test_a_locked_store_does_not_end_the_daemon_and_loses_no_occurrence(st
 
 
 async def test_an_error_of_one_occurrence_or_one_look_does_not_end_the_daemon(state: Path) -> None:
-    class Failing(Writer):
-        errors: list[Exception] = [StoreError("a defect"), ZeroDivisionError("another one")]
+    errors: list[Exception] = [StoreError("a defect"), ZeroDivisionError("another one")]
 
+    class Failing(Writer):
         async def __call__(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-            if method.__name__ in {"record_skip", "due_retries"} and self.errors:
-                raise self.errors.pop()
+            if method.__name__ in {"record_skip", "due_retries"} and errors:
+                raise errors.pop()
             return await super().__call__(method, *args, **kwargs)
 
     clock = driven()
@@ -318,7 +318,7 @@ async def test_an_error_of_one_occurrence_or_one_look_does_not_end_the_daemon(st
         daemon.missed(watch, NOW - timedelta(days=3), "DOWN", "to be lost")
         daemon.missed(watch, NOW - timedelta(days=2), "DOWN", "to be recorded")
         await served(daemon, lambda: any(record.verdict == "BASELINE" for record in desk.store.history(watch.name)))
-        assert Failing.errors == []
+        assert errors == []
 
 
 async def test_a_damaged_store_ends_the_daemon_with_one_error(state: Path) -> None:
@@ -339,11 +339,14 @@ async def test_a_damaged_store_ends_the_daemon_with_one_error(state: Path) -> No
         yield
         closed.append("closed in order")
 
-    async with ScriptedApi() as api, opened(state, api, clock, writer=Damaged) as desk:
-        async with daemon_of(desk, make_watch(cron="0 0 1 1 *")) as daemon:
-            with pytest.raises(StoreCorrupt, match="restore a backup"):
-                await serve(daemon, [service()], asyncio.Event())
-    assert Store.open(str(state / "monitor.db")).integrity() == []
+    async with (
+        ScriptedApi() as api,
+        opened(state, api, clock, writer=Damaged) as desk,
+        daemon_of(desk, make_watch(cron="0 0 1 1 *")) as daemon,
+    ):
+        with pytest.raises(StoreCorrupt, match="restore a backup"):
+            await serve(daemon, [service()], asyncio.Event())
+    assert closed == ["closed in order"]
 
 
 async def test_services_close_after_the_runs_are_let_go_and_in_reverse(state: Path) -> None:
@@ -374,11 +377,14 @@ async def test_the_pulse_says_whether_the_store_takes_writes(state: Path, monkey
     monkeypatch.setattr(pulse, "STALE", 0.4)
     clock = driven(1.0)
     with closing(sqlite3.connect(state / "monitor.db", isolation_level=None)) as locker:
-        async with ScriptedApi() as api, opened(state, api, clock, busy_timeout=0.02) as desk:
-            async with StorePulse(desk) as beat:
-                await asyncio.sleep(0.5)
-                assert beat.beats()
-                locker.execute("BEGIN IMMEDIATE")
-                await until(lambda: not beat.beats())
-                locker.execute("ROLLBACK")
-                await until(beat.beats)
+        async with (
+            ScriptedApi() as api,
+            opened(state, api, clock, busy_timeout=0.02) as desk,
+            StorePulse(desk) as beat,
+        ):
+            await asyncio.sleep(0.5)
+            assert beat.beats()
+            locker.execute("BEGIN IMMEDIATE")
+            await until(lambda: not beat.beats())
+            locker.execute("ROLLBACK")
+            await until(beat.beats)

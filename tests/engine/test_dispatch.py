@@ -66,7 +66,6 @@ async def test_so_many_runs_at_once_and_no_more(state: Path) -> None:
                 await asyncio.sleep(0.005)
     assert most == 3
     assert [record.verdict for record in done] == ["BASELINE"] * 10
-    assert [record.watch for record in done][0] in {"w0", "w1", "w2"}
     assert api.posts == 10
 
 
