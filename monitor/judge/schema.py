@@ -6,7 +6,9 @@ which explains what is not a schema. Must not know results.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
@@ -30,15 +32,25 @@ _INSIDE = {*dialect.LISTS} - {"prefixItems"} | {"if", "then", "else", "not", "de
 
 def check(watch: Watch) -> Iterable[Finding]:
     """Yield every problem of `output_schema` and of `compare`'s pointers (reliability.md part 3, rows 21-26; B2)."""
-    schema = watch.output_schema
-    for stage in (_sizes, _structure, references.endless):
-        findings = list(stage(schema))
-        yield from findings
+    yield from (sized := list(_sizes(watch.output_schema)))
+    if sized:
+        return
+    findings = _of_text(json.dumps(watch.output_schema))
+    yield from findings
+    if all(finding.warning for finding in findings):
+        yield from places.check(watch)
+
+
+@lru_cache(maxsize=1_024)
+def _of_text(text: str) -> tuple[Finding, ...]:
+    """Return what is wrong with a schema, by its content: many watches share one."""
+    schema = json.loads(text)
+    findings: list[Finding] = []
+    for stage in (_structure, references.endless, _undeclared, _accepting):
+        findings += stage(schema)
         if any(not finding.warning for finding in findings):
-            return
-    yield from _undeclared(schema)
-    yield from _accepting(schema)
-    yield from places.check(watch)
+            break
+    return tuple(findings)
 
 
 def _sizes(schema: dict[str, Any]) -> Iterator[Finding]:
@@ -76,9 +88,7 @@ def _structure(schema: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _not_a_schema(schema: dict[str, Any]) -> Iterator[Finding]:
-    import jsonschema_rs
-
-    if jsonschema_rs.Draft202012Validator({"$ref": _METASCHEMA}).is_valid(schema):
+    if _metaschema().is_valid(schema):
         return
     from jsonschema import Draft202012Validator, exceptions
 
@@ -89,6 +99,13 @@ def _not_a_schema(schema: dict[str, Any]) -> Iterator[Finding]:
         if path not in seen and len(seen) < _MOST_ERRORS:
             seen.add(path)
             yield _explained(path, best)
+
+
+@cache
+def _metaschema() -> Any:
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator({"$ref": _METASCHEMA})
 
 
 def _explained(path: Path, error: Any) -> Finding:

@@ -122,7 +122,7 @@ async def test_a_watch_that_never_ran_waits_for_its_first_due_time(state: Path) 
 
 
 async def test_each_minute_of_a_driven_day_has_one_record(state: Path, rows: Rows) -> None:
-    clock = driven(100)
+    clock = driven(200)
     watches = [make_watch(name=name, cron="* * * * *") for name in ("a", "b", "c")]
     async with ScriptedApi() as api, opened(state, api, clock) as desk, daemon_of(desk, *watches) as daemon:
         await served(daemon, lambda: len(rows("SELECT id FROM runs WHERE stage = 'judged'")) >= 18)
@@ -274,7 +274,7 @@ async def test_a_row_that_cannot_be_finished_is_tried_with_growing_pauses(state:
 
 
 async def test_a_locked_store_does_not_end_the_daemon_and_loses_no_occurrence(state: Path, rows: Rows) -> None:
-    clock = driven(60)
+    clock = driven(120)
     watches = [make_watch(name=name, cron="* * * * *") for name in ("a", "b")]
     with closing(sqlite3.connect(state / "monitor.db", isolation_level=None)) as locker:
         async with (
@@ -288,7 +288,7 @@ async def test_a_locked_store_does_not_end_the_daemon_and_loses_no_occurrence(st
                 await until(lambda: len(rows.records) >= 2)
                 locker.execute("BEGIN IMMEDIATE")
                 posts = api.posts
-                await asyncio.sleep(2.2)  # two minutes of this clock
+                await asyncio.sleep(1.1)  # two minutes of this clock
                 assert api.posts <= posts + 2  # those whose rows were open
                 locker.execute("ROLLBACK")
                 count = len(rows.records)
@@ -336,8 +336,10 @@ async def test_a_damaged_store_ends_the_daemon_with_one_error(state: Path) -> No
 
     @asynccontextmanager
     async def service() -> AsyncIterator[None]:
-        yield
-        closed.append("closed in order")
+        try:
+            yield
+        finally:
+            closed.append("closed in order")
 
     async with (
         ScriptedApi() as api,
@@ -382,7 +384,7 @@ async def test_the_pulse_says_whether_the_store_takes_writes(state: Path, monkey
             opened(state, api, clock, busy_timeout=0.02) as desk,
             StorePulse(desk) as beat,
         ):
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.45)
             assert beat.beats()
             locker.execute("BEGIN IMMEDIATE")
             await until(lambda: not beat.beats())
