@@ -186,7 +186,7 @@ def test_kills_at_random_moments_cost_no_run_and_lose_no_record_and_no_message(w
 
 def _minutes(due: list[Any]) -> list[Any]:
     """Return the instants, in microseconds, of every minute from the first to the last of `due`."""
-    return list(range(due[0], due[-1] + 1, 60_000_000))
+    return list(range(due[0], due[-1] + 1, 60_000_000)) if due else []  # killed before its first due time
 
 
 # --- signals
