@@ -97,9 +97,8 @@ async def _demo(folder: Path, *, keep: bool) -> int:
             _write_workspace(folder, screen.url)
             _say(f"workspace: {folder} ({len(WATCHES)} watches, all due every minute)")
             async with Supervisor(folder, agent.base_url, origin) as supervisor:
-                _say(
-                    f"daemon: process {supervisor.pid}; its clock runs {SPEED:g} times faster (a minute: {60 / SPEED:g} s)"
-                )
+                pace = f"its clock runs {SPEED:g} times faster: a minute is {60 / SPEED:g} s"
+                _say(f"daemon: process {supervisor.pid}; {pace}")
                 played = asyncio.create_task(_play(shop, screen, keep=keep), name="scenes")
                 stopped = asyncio.create_task(stop.wait(), name="stop")
                 await asyncio.wait({played, stopped}, return_when=asyncio.FIRST_COMPLETED)
