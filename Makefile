@@ -32,6 +32,10 @@ lint: $(STAMP)
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest --cov --cov-report=
+	@for room in judge agent watch; do \
+	  $(BIN)/coverage report --include="monitor/$$room/*" --fail-under=95 --format=total > /dev/null \
+	  || { $(BIN)/coverage report --include="monitor/$$room/*" --show-missing; echo "monitor/$$room: branch coverage below 95 %"; exit 1; }; \
+	done
 
 bench: $(STAMP)  ## print the benchmarks of bench/, each as a ratio against a floor of the same run
 	$(BIN)/python -m bench

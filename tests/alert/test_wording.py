@@ -1,6 +1,5 @@
 """Values and changes as a person reads them."""
 
-
 from __future__ import annotations
 
 from datetime import timedelta
