@@ -7,6 +7,7 @@
     ├── StoreError               exit 4: the database
     │   ├── StoreBusy            transient: locked by another process for longer than the time-out
     │   ├── StoreUnwritable      transient: disk full, read-only, I/O error
+    │   │   └── StoreReplaced    the file was deleted or replaced while in use; nothing is written to either file
     │   ├── StoreCorrupt         not a database, or a damaged one; never overwritten
     │   ├── StoreNewer           written by a newer version of this program
     │   ├── StoreLocked          another daemon holds this store
@@ -79,6 +80,10 @@ class StoreUnwritable(StoreError):
     """The database cannot be written: disk full, read-only, or an I/O error."""
 
     transient = True
+
+
+class StoreReplaced(StoreUnwritable):
+    """The database file was deleted or replaced while in use; nothing is written until it is put back."""
 
 
 class StoreCorrupt(StoreError):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import ssl
-import subprocess
 import urllib.request
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpcore
 import httpx
 import pytest
+import trustme
 
 from monitor.agent import client as client_module
 from monitor.agent import happenings as h
@@ -242,29 +240,20 @@ async def test_a_silent_stream_expires() -> None:
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    folder = tmp_path_factory.mktemp("tls")
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return cert, key
+def authority() -> trustme.CA:
+    return trustme.CA()
 
 
-def server_context(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+def server_context(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
     return context
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_a_tls_fault_and_nothing_was_sent(
-    certificate: tuple[Path, Path],
+    authority: trustme.CA,
 ) -> None:
-    async with ScriptedApi(tls=server_context(certificate)) as api, client_of(api) as client:
+    async with ScriptedApi(tls=server_context(authority)) as api, client_of(api) as client:
         came = await client.run_sse(BODY, within=10)
         assert isinstance(came, h.NotSent)
         assert came.fault.code is Code.TLS
@@ -275,16 +264,14 @@ async def test_a_certificate_that_nobody_vouches_for_is_a_tls_fault_and_nothing_
         assert api.requests == []
 
 
-async def test_over_a_trusted_connection_runs_stream(
-    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_over_a_trusted_connection_runs_stream(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     def trusting() -> ssl.SSLContext:
         context = tls_context()
-        context.load_verify_locations(certificate[0])
+        authority.configure_trust(context)
         return context
 
     monkeypatch.setattr(client_module, "tls_context", trusting)
-    async with ScriptedApi(tls=server_context(certificate)) as api, client_of(api) as client:
+    async with ScriptedApi(tls=server_context(authority)) as api, client_of(api) as client:
         stream = await client.run_sse(BODY, within=10)
         assert isinstance(stream, EventStream)
         assert await stream.read(10)
