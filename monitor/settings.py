@@ -15,7 +15,16 @@ from types import MappingProxyType
 from typing import Annotated, Any
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+    field_validator,
+)
 
 from monitor.errors import DefinitionError, SecretError, UsageError
 from monitor.files import addresses, choices, documents, secrets, validation, zones
@@ -49,7 +58,9 @@ _SETTINGS: dict[str, _Setting] = {
     "log": _Setting("MONITOR_LOG", choices.log, "info:console"),
 }
 _KEY, _KEY_FILE, _TOKEN = "TINYFISH_API_KEY", "TINYFISH_API_KEY_FILE", "MONITOR_HTTP_TOKEN"
-_PROMISED = validation.Promised(fields=frozenset({"tags", "hosts", "spending", "quiet_hours", "dead_man"}))
+_PROMISED = validation.Promised(
+    fields=frozenset({"tags", "hosts", "spending.usd_per_day", "spending.usd_per_step", "quiet_hours", "dead_man"})
+)
 
 
 def _with_references(text: str) -> str:
@@ -68,6 +79,14 @@ def _target_name(name: str) -> str:
 
 _Filled = Annotated[str, Field(min_length=1)]
 _SecretText = Annotated[_Filled, AfterValidator(_with_references)]
+
+
+class _Spending(BaseModel):
+    """`spending`: ceilings over all watches."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    runs_per_day: Annotated[StrictInt, Field(ge=1, le=10_000_000)] = 2_000  # interface.md, "Defaults"
 
 
 class _File(BaseModel):
@@ -89,6 +108,7 @@ class _File(BaseModel):
     targets: dict[Annotated[str, AfterValidator(_target_name)], _SecretText] = Field(default_factory=dict)
     defaults: dict[str, Any] = Field(default_factory=dict)
     allow_private: StrictBool = False
+    spending: _Spending = _Spending()
 
     @field_validator("defaults")
     @classmethod
@@ -134,6 +154,7 @@ class Settings:
     targets: Mapping[str, str] = field(repr=False)
     defaults: Document | None = field(repr=False)
     allow_private: bool
+    runs_per_day: int
     environ: Mapping[str, str] = field(repr=False)
     origins: Mapping[str, str]
     held: Mapping[str, Held] = field(repr=False)
@@ -201,6 +222,7 @@ def load(workspace: Path | None, options: Mapping[str, str], environ: Mapping[st
         targets=MappingProxyType(dict(file.targets)),
         defaults=document.part("defaults") if document else None,
         allow_private=file.allow_private,
+        runs_per_day=file.spending.runs_per_day,
         environ=MappingProxyType({**dotenv, **environ}),
         origins=MappingProxyType({"workspace": origin, **origins, **secret_origins}),
         held=MappingProxyType(held),
@@ -297,4 +319,4 @@ def _understood(setting: _Setting, text: str, name: str) -> Any:
     try:
         return setting.read(text.strip())
     except ValueError as problem:
-        raise UsageError(f"{name} {problem}") from None
+        raise UsageError(f"{name}: {problem}") from None

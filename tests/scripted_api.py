@@ -23,7 +23,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -62,7 +62,11 @@ class BilledRun:
         """Return the status the API would truthfully show."""
         if self.cancelled_at is not None:
             return "CANCELLED"
-        return self.script.outcome if self.ends_at is not None and now >= self.ends_at else "RUNNING"
+        return self.script.outcome if self.ends_at is not None and now >= self.ends_at else str(self.script.going)
+
+    def ended(self, now: float) -> bool:
+        """Return whether the run has come to its end."""
+        return self.cancelled_at is not None or (self.ends_at is not None and now >= self.ends_at)
 
 
 @dataclass
@@ -77,7 +81,7 @@ class Script:
     ends_after: float | None = 0.0  # seconds from the POST until the run is terminal; None: never
     bills: bool = True
     http: tuple[int, Any, dict[str, str]] | None = None
-    stream: list[bytes | float] | None = None  # bytes, or seconds to wait; None: as it should be
+    stream: Iterable[bytes | float] | None = None  # bytes, or seconds to wait; None: as it should be
     cut: int | None = None
     slices: int | None = None
     end: str = "close"  # close, reset or hang
@@ -87,6 +91,8 @@ class Script:
     listed_from: float = 0.0
     events: list[dict[str, Any]] = field(default_factory=list)
     on_cancel: str | None = None  # complete: a cancel finds the run completed; deny: the run goes on
+    going: str | None = "RUNNING"  # what a run that goes on is shown as
+    shown: dict[str, Any] = field(default_factory=dict)  # put over what GET, list and cancel show of the run
 
     def cut_after(self, n_bytes: int) -> Script:
         """Close the connection after `n_bytes` of the stream's body; the run itself completes."""
@@ -125,6 +131,16 @@ class Script:
     def reset(self) -> Script:
         """End the connection with a reset where it would have been closed."""
         self.end = "reset"
+        return self
+
+    def sends(self, parts: Iterable[bytes | float]) -> Script:
+        """Send these as the stream's body as they are made: more than memory holds, if need be."""
+        self.stream = parts
+        return self
+
+    def shows(self, **fields: Any) -> Script:
+        """Put these over the run object that GET and list show."""
+        self.shown = fields
         return self
 
     def raw(self, *parts: bytes | float) -> Script:
@@ -205,6 +221,8 @@ class ScriptedApi:
         self._default: Callable[[], Script] = lambda: Script(result=RESULT if result is None else result)
         self._queue: list[Script] = []
         self._overrides: list[list[Any]] = []
+        self._tears: list[int] = []
+        self.torn = 0  # requests for a run that were reset before they were whole
         self._embedded = embedded
         self._tls = tls
         self._idle = asyncio.Event()
@@ -246,8 +264,15 @@ class ScriptedApi:
         headers: dict[str, str] | None = None,
         times: int = 1,
     ) -> None:
-        """Answer the next `times` requests whose path begins with `prefix` like this, instead of truthfully."""
+        """Answer the next `times` requests whose path begins with `prefix` like this, instead of truthfully.
+
+        A `body` that can be called is given the query of the request and returns the body.
+        """
         self._overrides.append([method, prefix, (status, body, headers or {}), times])
+
+    def tear_post(self, after: int, *, times: int = 1) -> None:
+        """Reset the next `times` connections that ask for a run after so many bytes of the body; nothing is billed."""
+        self._tears += [after] * times
 
     @property
     def url(self) -> str:
@@ -267,7 +292,7 @@ class ScriptedApi:
     # --- running
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -333,6 +358,11 @@ class ScriptedApi:
         first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
         method, target, _ = first.split(" ", 2)
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        if method == "POST" and target in CREATES and self._tears:
+            self.torn += 1
+            await reader.readexactly(self._tears.pop(0))
+            self._reset(writer)
+            return False
         raw = await reader.readexactly(int(headers.get("content-length", "0")))
         split = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(split.query).items()}
@@ -340,7 +370,8 @@ class ScriptedApi:
         self.requests.append(Request(method, unquote(split.path), query, headers, body, time.monotonic()))
         override = self._overridden(method, split.path)
         if override is not None:
-            await self._answer(writer, *override)
+            status, body, extra = override
+            await self._answer(writer, status, body(query) if callable(body) else body, extra)
             return True
         if method == "POST" and split.path in CREATES:
             return await self._create(reader, writer, split.path, body)
@@ -437,10 +468,14 @@ class ScriptedApi:
         if script.end == "hang":
             await _rest(reader, 3_600)
         if script.end == "reset":
-            sock = writer.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            writer.transport.abort()
+            self._reset(writer)
         return False
+
+    @staticmethod
+    def _reset(writer: asyncio.StreamWriter) -> None:
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
 
     async def _answer(self, writer: asyncio.StreamWriter, status: int, body: Any, headers: dict[str, str]) -> None:
         raw = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
@@ -457,7 +492,7 @@ class ScriptedApi:
     def show(self, run: BilledRun, *, detail: bool = True) -> dict[str, Any]:
         """Return the run object that the API would show now."""
         status = run.status(time.monotonic())
-        done = status != "RUNNING"
+        done = run.ended(time.monotonic())
         shown: dict[str, Any] = {
             "run_id": run.run_id,
             "status": status,
@@ -470,7 +505,7 @@ class ScriptedApi:
             "error": run.script.error if status == "FAILED" else None,
             "streaming_url": None,
         }
-        return shown | {"steps": []} if detail else shown
+        return shown | ({"steps": []} if detail else {}) | run.script.shown
 
     def _truth(self, method: str, path: str, query: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
         missing: tuple[int, Any, dict[str, str]] = 404, {"error": {"code": "NOT_FOUND", "message": "Run not found"}}, {}
@@ -509,6 +544,6 @@ class ScriptedApi:
             return {"run_id": run.run_id, "status": "RUNNING", "cancelled_at": None, "message": "not now"}
         if run.script.on_cancel == "complete":
             run.ends_at = now
-        elif run.status(now) == "RUNNING":
+        elif not run.ended(now):
             run.cancelled_at = now
         return {"run_id": run.run_id, "status": run.status(now), "cancelled_at": None, "message": None}

@@ -79,13 +79,13 @@ def test_an_empty_http_is_off(tmp_path: Path, empty: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("environ", "words"),
     [
-        ({"MONITOR_AGENT": "openai"}, "MONITOR_AGENT must be tinyfish or embedded"),
-        ({"TINYFISH_BASE_URL": f"http://u:{CANARY}@x.example"}, "TINYFISH_BASE_URL must be"),
-        ({"MONITOR_STATE": f"postgresql://u:{CANARY}@h/d"}, "MONITOR_STATE PostgreSQL is not supported yet"),
-        ({"MONITOR_QUEUE": "postgres"}, "MONITOR_QUEUE postgres is not supported yet"),
-        ({"MONITOR_CONCURRENCY": "0"}, "MONITOR_CONCURRENCY must be a whole number from 1 to 10000"),
-        ({"MONITOR_HTTP": "8600"}, "MONITOR_HTTP must be host:port"),
-        ({"MONITOR_LOG": "loud"}, "MONITOR_LOG must be debug"),
+        ({"MONITOR_AGENT": "openai"}, "MONITOR_AGENT: must be tinyfish or embedded"),
+        ({"TINYFISH_BASE_URL": f"http://u:{CANARY}@x.example"}, "TINYFISH_BASE_URL: must be"),
+        ({"MONITOR_STATE": f"postgresql://u:{CANARY}@h/d"}, "MONITOR_STATE: PostgreSQL is not supported yet"),
+        ({"MONITOR_QUEUE": "postgres"}, "MONITOR_QUEUE: postgres is not supported yet"),
+        ({"MONITOR_CONCURRENCY": "0"}, "MONITOR_CONCURRENCY: must be a whole number from 1 to 10000"),
+        ({"MONITOR_HTTP": "8600"}, "MONITOR_HTTP: must be host:port"),
+        ({"MONITOR_LOG": "loud"}, "MONITOR_LOG: must be debug"),
         ({"MONITOR_HTTP": "0.0.0.0:80"}, "set MONITOR_HTTP_TOKEN"),
         ({"TINYFISH_API_KEY": CANARY, "TINYFISH_API_KEY_FILE": "k"}, "TINYFISH_API_KEY and TINYFISH_API_KEY_FILE"),
     ],
@@ -99,7 +99,7 @@ def test_a_wrong_variable_is_one_line_that_names_it(tmp_path: Path, environ: dic
 
 
 def test_a_wrong_option_is_named_as_an_option(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--base-url must be"):
+    with pytest.raises(UsageError, match="--base-url: must be"):
         load(tmp_path, {"base_url": "x"}, {})
     with pytest.raises(UsageError, match="no option for the setting api_key"):
         load(tmp_path, {"api_key": CANARY}, {})
@@ -110,7 +110,7 @@ def test_a_wrong_option_is_named_as_an_option(tmp_path: Path) -> None:
     [
         ("agnt: embedded\n", 'monitor.yaml:1:1: agnt: unknown field (did you mean "agent"?)'),
         ("hosts: {}\n", "monitor.yaml:1:1: hosts: is not supported yet"),
-        ("tags: {}\nspending: {}\nquiet_hours: {}\ndead_man: x\n", "and 3 more"),
+        ("tags: {}\nspending: {usd_per_day: 1}\nquiet_hours: {}\ndead_man: x\n", "and 3 more"),
         ("concurrency: 0\n", "monitor.yaml:1:14: concurrency: must be a whole number from 1 to 10000"),
         ("concurrency: true\n", "monitor.yaml:1:14: concurrency: must be a text"),
         ("http: 8600\n", "monitor.yaml:1:7: http: must be a text: quote it"),

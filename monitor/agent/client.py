@@ -8,7 +8,9 @@ environment, refuses compressed bodies, repeats nothing. Must not know watches, 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -67,11 +69,8 @@ class Client:
     def __init__(self, base_url: str, api_key: str, *, clock: Clock, embedded: bool = False) -> None:
         """Raises UsageError for a base url that is not https (or http on loopback), SecretError for an unusable key."""
         self._origin = checked_origin(base_url)
-        key = api_key.strip()
-        if not key.isascii() or not key.isprintable():
-            raise SecretError("the API key holds characters that cannot be sent", hint="check TINYFISH_API_KEY")
-        self._headers = {"x-api-key": key} if key else {}
-        self._headers |= {"accept-encoding": "identity", "user-agent": "goal-monitor"}
+        self._headers = {"accept-encoding": "identity", "user-agent": "goal-monitor"}
+        self.key_digest: str | None = None  # names the key, to the store
         self.clock = clock
         self.embedded = embedded
         self._speed = float(getattr(clock, "speed", 1.0))
@@ -79,6 +78,18 @@ class Client:
         self._asked = False
         self._starts: httpx.AsyncClient | None = None
         self._pool: httpx.AsyncClient | None = None
+        self.use_key(api_key)
+
+    def use_key(self, api_key: str) -> None:
+        """Send this key from the next request on; raises SecretError, and keeps the old one, for an unusable key."""
+        key = api_key.strip()
+        if not key.isascii() or not key.isprintable():
+            raise SecretError("the API key holds characters that cannot be sent", hint="check TINYFISH_API_KEY")
+        self.key_digest = hashlib.sha256(key.encode()).hexdigest()[:16] if key else None
+        for headers in (self._headers, *(session.headers for session in (self._starts, self._pool) if session)):
+            headers.pop("x-api-key", None)
+            if key:
+                headers["x-api-key"] = key
 
     async def __aenter__(self) -> Self:
         """Open the client; no request is made."""
@@ -145,7 +156,7 @@ class Client:
                     self._recognise(response)
                     keep = True
                     return EventStream(self, response)
-                return self._started(response, await self._body(response))
+                return self._started(response, await self._body(response), len(content))
         except TROUBLE as error:
             fault = trouble(error, "before the request was sent" if not sent.left else "after the request was sent")
             return h.Lost(fault) if sent.left else h.NotSent(fault)
@@ -155,7 +166,7 @@ class Client:
             if response is not None and not keep:
                 await response.aclose()
 
-    def _started(self, response: httpx.Response, body: bytes) -> h.Happening:
+    def _started(self, response: httpx.Response, body: bytes, sent: int) -> h.Happening:
         """Return what an answer that is no stream means for the run: the one place that says "no run exists"."""
         status = response.status_code
         fields = _object(body)
@@ -170,6 +181,8 @@ class Client:
                 Fault(Code.PROTOCOL, f"the API answered {status} with {shown}, which is no answer of its own")
             )
         fault = faults.from_http(status, body, response.headers, now=self.clock.now())
+        if status == 413:
+            fault = replace(fault, message=f"{fault.message} (the request has {sent} bytes)")
         return h.Lost(fault) if status >= 500 or status == 408 else h.Refused(fault)
 
     # --- runs that exist

@@ -7,7 +7,7 @@ from typing import Any
 
 from monitor.agent import faults
 from monitor.agent.events import RunSnapshot
-from monitor.agent.outcome import Cancelled, Code, Completed, Failed, Fault, NotStarted, Outcome, TimedOut
+from monitor.agent.outcome import Cancelled, Code, Completed, Failed, Fault, NotStarted, Outcome, Proof, TimedOut
 
 
 def lacks_result(run: RunSnapshot | None) -> bool:
@@ -36,8 +36,13 @@ def carriers(runs: tuple[RunSnapshot, ...], goal: str, only: str | None) -> list
     return list(dict.fromkeys(str(run.run_id) for run in ours))
 
 
-def of_record(run: RunSnapshot, run_id: str | None, *, too_long: Fault | None) -> Outcome:
-    """Return the outcome of a terminal record; `too_long` is the fault if we had asked the run to stop."""
+def stays(before: RunSnapshot | None, run: RunSnapshot) -> bool:
+    """Return whether a run that is shown as going on shows the same result again (agent-api.md section 10, last)."""
+    return before is not None and bool(run.result) and run.result == before.result
+
+
+def of_record(run: RunSnapshot, run_id: str | None, *, stopped: Fault | None) -> Outcome:
+    """Return the outcome of a terminal record; `stopped` is the fault if we had asked the run to stop."""
     shared: dict[str, Any] = {
         "run_id": run_id or run.run_id,
         "raw": run.raw,
@@ -50,21 +55,35 @@ def of_record(run: RunSnapshot, run_id: str | None, *, too_long: Fault | None) -
     fault = faults.from_run(run.error, run.status or "FAILED")
     if run.status == "FAILED":
         return Failed(fault=fault, **shared)
-    if too_long is not None:
-        return TimedOut(fault=too_long, **shared)
+    if stopped is not None:
+        return stopped_by_us(stopped, **shared)
     return Cancelled(fault=fault, **shared)
 
 
-def too_long(timeout: float, what_became: str) -> Fault:
-    """Return the fault of a run that passed its deadline."""
+def stopped_by_us(fault: Fault, **fields: Any) -> TimedOut | Cancelled:
+    """Return the outcome of a run that we stopped: at its deadline, or because somebody asked for it."""
+    kind = TimedOut if fault.code is Code.TIMEOUT else Cancelled
+    return kind(fault=fault, **fields)
+
+
+def too_long(timeout: float, what_became: str, status: str | None) -> Fault:
+    """Return the fault of a run that passed its deadline; `status` is what it was shown as last."""
     message = f"the run took longer than limits.timeout ({timeout:g} s); {what_became}"
+    if status == "PENDING":
+        hint = "it was still waiting in the API's queue: lower MONITOR_CONCURRENCY, or raise limits.timeout"
+        return Fault(Code.TIMEOUT, f"{message}; it never left PENDING", hint=hint)
     return Fault(Code.TIMEOUT, message, hint="raise limits.timeout, or make the goal smaller")
+
+
+def asked(why: str, what_became: str) -> Fault:
+    """Return the fault of a run that somebody had cancelled."""
+    return Fault(Code.CANCELLED, f"{why}; {what_became}")
 
 
 def absent(cause: Fault | None) -> NotStarted:
     """Return the outcome of a run that was looked for and proved not to exist."""
     cause = cause or Fault(Code.NETWORK, "the process ended before the API had answered")
-    return NotStarted(fault=replace(cause, message=f"no run was created: {cause.message}"))
+    return NotStarted(fault=replace(cause, message=f"no run was created: {cause.message}"), proof=Proof.ABSENT)
 
 
 def gone(run_id: str | None, cause: Fault) -> Failed:

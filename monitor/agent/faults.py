@@ -140,6 +140,8 @@ def from_http(status: int, body: bytes, headers: Mapping[str, str], *, now: date
         hint = "set TINYFISH_BASE_URL to where the API really is"
     elif where := _where(error.details):
         message += f" ({where})"
+    if code is Code.FORBIDDEN and (field := _gated(error)):
+        message = f"the account may not use {field}: {message}"
     return Fault(
         code=code,
         message=clean(message),
@@ -163,13 +165,21 @@ def _status(status: int, api_code: str | None, error: RunError) -> tuple[Code, s
 
 def _forbidden(api_code: str | None, error: RunError) -> tuple[Code, str | None]:
     """403: a gated field or, on legacy plans, no credits; the text decides (agent-api.md section 9)."""
-    text = f"{error.message} {error.details or ''}"[:8_000]
-    if api_code == "INSUFFICIENT_CREDITS" or _CREDITS.search(text):
+    if api_code == "INSUFFICIENT_CREDITS" or _CREDITS.search(_said(error)):
         return _CODES["INSUFFICIENT_CREDITS"]
-    for word, field in _GATED.items():
-        if re.search(rf"\b{word}\b", text):
-            return Code.FORBIDDEN, f"the account may not use {field}: remove it from the watch or have it enabled"
+    if field := _gated(error):
+        return Code.FORBIDDEN, f"remove {field} from the watch, or have it enabled for the account"
     return Code.FORBIDDEN, "the account may not do this: ask the provider which field of the request is gated"
+
+
+def _gated(error: RunError) -> str | None:
+    """Return the field of the watch that a refusal names (row 31)."""
+    text = _said(error)
+    return next((field for word, field in _GATED.items() if re.search(rf"\b{word}\b", text)), None)
+
+
+def _said(error: RunError) -> str:
+    return f"{error.message} {error.details or ''}"[:8_000]
 
 
 def _envelope(body: bytes) -> RunError:

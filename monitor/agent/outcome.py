@@ -33,6 +33,14 @@ class Code(StrEnum):
     INTERNAL = "INTERNAL"
 
 
+class Proof(StrEnum):
+    """Why it is certain that no run exists: the only grounds on which a POST may be sent again (reliability.md A3)."""
+
+    NOT_SENT = "not_sent"  # no byte of the request left this machine
+    LIMITED = "limited"  # the API answered 429
+    ABSENT = "absent"  # its answer was lost, and the last search did not find a run with our reference (A2)
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Why a run did not complete: our code, one clear line, and what the API said of it.
@@ -53,7 +61,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The one end of a run. `raw` is the terminal record as the API gave it: JSON, or text where it was not JSON."""
+    """The one end of a run. `raw` is the terminal record as the API gave it: JSON, or text where it was not JSON.
+
+    `proof` is set where no run exists and another POST may follow; it is of this moment and is not stored.
+    """
 
     kind: ClassVar[str] = "outcome"
 
@@ -63,6 +74,7 @@ class Outcome:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     fault: Fault | None = None
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,57 +5,28 @@
         │                              └─proved absent ─> ENDED NotStarted
         └─run_id─> STREAMING ─COMPLETE, lost, silent, garbled─> POLLING
     POLLING, deadline ─> CANCELLING ─> ENDED TimedOut, or the outcome the run had reached
-    resume after a crash: POLLING (run_id stored) or LOCATING (none stored)
+    resume after a crash: POLLING (run_id stored) or LOCATING (none stored); to cancel it: CANCELLING or LOCATING
 
 It takes what happened and the time (seconds since the run was opened) and gives the next command. What is not in
-`TABLE` changes nothing. Invariants (tests/agent/test_tracker.py): at most one Start; exactly one end, and it stays; by
-`timeout + GRACE` as long as the API answers, by `budget + GRACE` in any case; the same remote history gives the same
-outcome wherever the stream was cut. Must not know sockets, clocks, watches or stores.
+`TABLE` (agent/table.py) changes nothing. Invariants (tests/agent/test_tracker.py): at most one Start; exactly one end,
+and it stays; by `timeout + GRACE` as long as the API answers, by `budget + GRACE` in any case; the same remote history
+gives the same outcome wherever the stream was cut. Must not know sockets, clocks, watches or stores.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from enum import StrEnum
-from typing import Any, get_args
+from typing import Any
 
 from monitor.agent import endings, events, faults, pace
 from monitor.agent import happenings as h
 from monitor.agent.events import Complete, RunSnapshot
-from monitor.agent.outcome import Code, Failed, Fault, NotStarted, TimedOut
+from monitor.agent.outcome import Code, Failed, Fault, NotStarted, Proof
 from monitor.agent.pace import Terms
+from monitor.agent.table import TABLE, State
 
-
-class State(StrEnum):
-    """Where a run is."""
-
-    STARTING = "starting"
-    STREAMING = "streaming"
-    LOCATING = "locating"
-    POLLING = "polling"
-    CANCELLING = "cancelling"
-    ENDED = "ended"
-
-
-_STREAM: dict[type, str] = {
-    **dict.fromkeys((h.Opened, h.Heard, *get_args(events.WireEvent)), "_event"),
-    h.Lost: "_lost",
-    h.Expired: "_lost",
-}
-TABLE: dict[State, dict[type, str]] = {
-    State.STARTING: {**_STREAM, h.Answered: "_answered", h.Refused: "_declined", h.NotSent: "_declined"},
-    State.STREAMING: _STREAM,
-    State.LOCATING: {h.Located: "_located", h.LocateFailed: "_locate_failed"},
-    State.POLLING: {h.Dismissed: "_dismissed", h.Polled: "_polled", h.PollFailed: "_poll_failed"},
-    State.CANCELLING: {
-        h.CancelAnswered: "_cancel_answered",
-        h.CancelFailed: "_cancel_failed",
-        h.Polled: "_polled",
-        h.PollFailed: "_poll_failed",
-    },
-    State.ENDED: {},
-}
+__all__ = ["TABLE", "State", "Tracker"]
 
 
 class Tracker:
@@ -68,6 +39,9 @@ class Tracker:
         self._terms = terms
         self._began = self._accepted = 0.0  # when we took over; when the run id was known
         self._cause: Fault | None = None  # why the answer or the stream was lost
+        self._strange = False  # the stream named a second run (row 57)
+        self._asked: str | None = None  # why somebody wants it cancelled
+        self._shown: RunSnapshot | None = None  # as it was polled last
         self._record: RunSnapshot | None = None  # a terminal record in hand that one more GET may complete
         self._searches: tuple[float, ...] = pace.SEARCHES
         self._lost_at = 0.0
@@ -83,25 +57,30 @@ class Tracker:
         """Return the command that sends the POST."""
         return self._give(h.Start(now + self._terms.first_byte))
 
-    def resume(self, run_id: str | None, now: float) -> h.Command:
-        """Return the first command of a run that an earlier process opened; never a Start."""
+    def resume(self, run_id: str | None, now: float, *, cancel: str | None = None) -> h.Command:
+        """Return the first command of a run that an earlier process opened; never a Start.
+
+        With `cancel`, the reason in words, the run is stopped as soon as it is known, and its end is what that gives.
+        """
         self._began = self._lost_at = now
+        if cancel is not None:
+            self._asked, self._terms = cancel, replace(self._terms, timeout=now)
         if run_id is None:
             self.state = State.LOCATING
             self._searches = (0.0, *pace.SEARCHES[1:])
             return self._give(h.Locate(now))
         self.run_id = run_id
         self.state = State.POLLING
-        return self._give(h.Poll(now, run_id))
+        return self._give(h.Poll(now, run_id) if cancel is None else self._cancelling(now))
 
     def on(self, what: h.Happening, now: float) -> h.Command:
         """Return what to do after `what` happened at `now`; what does not belong to the state changes nothing."""
-        name = TABLE[self.state].get(type(what))
-        if name is None:
+        step = TABLE[self.state].get(type(what))
+        if step is None:
             assert self._last is not None, "start or resume comes first"
             return self._last
-        step: Callable[[Any, float], h.Command] = getattr(self, name)
-        return self._give(step(what, now))
+        method: Callable[[Any, float], h.Command] = getattr(self, step.method)
+        return self._give(method(what, now))
 
     def _give(self, command: h.Command) -> h.Command:
         if isinstance(command, h.End):
@@ -112,8 +91,9 @@ class Tracker:
     # --- the POST and its stream
 
     def _declined(self, what: h.Refused | h.NotSent, _now: float) -> h.Command:
-        kind = Failed if isinstance(what, h.Refused) else NotStarted
-        return h.End(kind(fault=what.fault))
+        if isinstance(what, h.NotSent):
+            return h.End(NotStarted(fault=what.fault, proof=Proof.NOT_SENT))
+        return h.End(Failed(fault=what.fault, proof=Proof.LIMITED if what.fault.code is Code.RATE else None))
 
     def _answered(self, what: h.Answered, now: float) -> h.Command:
         run = what.run
@@ -135,6 +115,8 @@ class Tracker:
         known = getattr(what, "run_id", None)
         if known and self.run_id is None:
             self._adopt(known, State.STREAMING, now)
+        elif known and known != self.run_id:
+            return self._stranger(now)
         if isinstance(what, events.StreamingUrl):
             self.streaming_url = what.url
         if isinstance(what, Complete):
@@ -143,6 +125,12 @@ class Tracker:
             return self._lost(h.Lost(Fault(Code.PROTOCOL, f"the COMPLETE event cannot be read: {what.reason}")), now)
         limit = self._terms.read_limit(known=self.run_id is not None)
         return self._lost(h.Expired(), now) if now >= limit else h.Read(min(now + pace.SILENCE, limit))
+
+    def _stranger(self, now: float) -> h.Command:
+        """Leave a stream that names a second run: the first is ours, the list tells of the other (row 57)."""
+        self._cause = Fault(Code.PROTOCOL, "the stream named two runs")
+        self._strange, self._searches, self._lost_at, self.state = True, (0.0,), now, State.LOCATING
+        return h.Locate(now)
 
     def _complete(self, what: Complete, now: float) -> h.Command:
         """Keep the record of COMPLETE, if it is one, and leave the stream: GET has the steps and the last word."""
@@ -175,6 +163,8 @@ class Tracker:
         asked = self._last.at
         ids = endings.carriers(what.runs, self._terms.goal, self.run_id if self._gone else None)
         self._failures = 0
+        if self._strange:
+            ids = [str(self.run_id), *(each for each in ids if each != self.run_id)]
         if ids:
             self._adopt(ids[0], State.POLLING, now)
             return h.Dismiss(tuple(ids[1:])) if ids[1:] else self._poll(now)
@@ -190,6 +180,9 @@ class Tracker:
     def _locate_failed(self, what: h.LocateFailed, now: float) -> h.Command:
         if now >= self._budget():
             return h.End(endings.unknown(self.run_id, what.fault))
+        if self._strange:  # the run that is ours is known: the other is left to whoever started it
+            self.state = State.POLLING
+            return self._poll(now)
         return h.Locate(self._after_failure(what.fault, now))
 
     # --- polling a run that is known
@@ -204,13 +197,16 @@ class Tracker:
         self._failures = self._damaged = 0
         self._missing_since = None
         self._reached = True
-        held = self._record
+        held, before, self._shown = self._record, self._shown, what.run
         if what.run.terminal:
             self._record = endings.merged(held, what.run)
             again = held is None and endings.lacks_result(self._record)
             return self._poll(now + 2) if again else self._end_of(self._record)
         if held is not None and not endings.lacks_result(held):
             return self._end_of(held)
+        over = what.run.finished_at is not None or (self.state is State.CANCELLING and now >= self._stop_at)
+        if over and endings.stays(before, what.run):
+            return self._end_of(replace(what.run, status="COMPLETED"))
         return self._stopping(now, None) if self.state is State.CANCELLING else self._next_poll(now)
 
     def _poll_failed(self, what: h.PollFailed, now: float) -> h.Command:
@@ -282,12 +278,16 @@ class Tracker:
     # --- ends and times
 
     def _end_of(self, run: RunSnapshot) -> h.Command:
-        stopped = self.state is State.CANCELLING
-        fault = endings.too_long(self._terms.timeout, "it was cancelled") if stopped else None
-        return h.End(endings.of_record(run, self.run_id, too_long=fault))
+        stopped = self._stopped("it was cancelled") if self.state is State.CANCELLING else None
+        return h.End(endings.of_record(run, self.run_id, stopped=stopped))
 
     def _timed_out(self, became: str) -> h.Command:
-        return h.End(TimedOut(run_id=self.run_id, fault=endings.too_long(self._terms.timeout, became)))
+        return h.End(endings.stopped_by_us(self._stopped(became), run_id=self.run_id))
+
+    def _stopped(self, became: str) -> Fault:
+        if self._asked is not None:
+            return endings.asked(self._asked, became)
+        return endings.too_long(self._terms.timeout, became, self._shown.status if self._shown else None)
 
     def _budget(self) -> float:
         return max(self._terms.budget, self._began + pace.GRACE)

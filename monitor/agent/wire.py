@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 DEPTH = 64
+VALUES = 1_500_000  # commas and openings in one text: a result of 2 MiB, the largest that is kept, has fewer
 _DIGITS = 308  # of an integer: beyond it, it is larger than any double, as 1e999 is
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 
@@ -28,12 +29,17 @@ class Damaged(ValueError):
 
 
 def read_json(text: str | bytes) -> Any:
-    """Return the value of a JSON text; raises `Damaged` for anything that is not proper JSON of depth <= 64."""
+    """Return the value of a JSON text; raises `Damaged` for anything that is not proper JSON of depth <= 64.
+
+    So it does for more than `VALUES` values: a few MB of `[],[],[]` would take hundreds of MB of memory.
+    """
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise Damaged("it is not UTF-8", error.object.decode("utf-8", "replace")) from None
+    if text.count(",") + text.count("[") + text.count("{") > VALUES:
+        raise Damaged("it holds too many values", text)
     try:
         value = json.loads(
             text, parse_constant=_refuse_constant, parse_float=_float, parse_int=_int, object_pairs_hook=_object

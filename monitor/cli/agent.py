@@ -28,6 +28,7 @@ def agent(
         bool, typer.Option("--strict-schema", help="Refuse schema keywords that TinyFish refuses.")
     ] = False,
     workspace: options.WorkspaceOption = None,
+    json: options.JsonOption = False,
 ) -> int:
     """Serve the TinyFish API on this machine: pages are fetched and read here, without an account."""
     settings = options.settings_of(workspace)
@@ -36,15 +37,22 @@ def agent(
         raise UsageError(f"--listen {listen}: not HOST:PORT", hint="for example 127.0.0.1:8700")
     key = settings.api_key.reveal() if settings.api_key else None
     private = allow_private or settings.allow_private
-    asyncio.run(
-        _serve(
-            settings.database.parent, host.strip("[]"), int(port), allow_private=private, strict=strict_schema, key=key
-        )
+    served = _serve(
+        settings.database.parent,
+        host.strip("[]"),
+        int(port),
+        allow_private=private,
+        strict=strict_schema,
+        key=key,
+        json=options.wants_json(json),
     )
+    asyncio.run(served)
     return 0
 
 
-async def _serve(state: Path, host: str, port: int, *, allow_private: bool, strict: bool, key: str | None) -> None:
+async def _serve(
+    state: Path, host: str, port: int, *, allow_private: bool, strict: bool, key: str | None, json: bool
+) -> None:
     from monitor.embedded.server import EmbeddedAgent
     from monitor.engine.daemon import stop_signals
 
@@ -54,6 +62,8 @@ async def _serve(state: Path, host: str, port: int, *, allow_private: bool, stri
         async with EmbeddedAgent(
             ledger=ledger, host=host, port=port, allow_private=allow_private, strict_schema=strict, key=key
         ) as served:
+            if json:
+                output.data({"base_url": served.base_url})
             output.note(f"agent: {served.base_url} (its runs are kept in {ledger})")
             output.note(f"use it: MONITOR_AGENT=embedded TINYFISH_BASE_URL={served.base_url} monitor run NAME")
             output.note(f"demo pages: {served.base_url}/demo/")

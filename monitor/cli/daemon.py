@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli import options, output
-from monitor.errors import DefinitionError, UsageError
+from monitor.errors import UsageError
 
 if TYPE_CHECKING:
     from monitor.cli.process import Process
@@ -58,8 +58,10 @@ def daemon(
         records = asyncio.run(_once(settings, loaded, clock))
         if options.wants_json(json):
             output.data([record.as_json() for record in records])
-        return 3 if any(record.verdict in {"FAILED", "INVALID"} for record in records) else 0
-    asyncio.run(_serve(settings, loaded, clock))
+        if any(record.verdict in {"FAILED", "INVALID"} for record in records):
+            return 3
+        return 2 if loaded.errors else 0
+    asyncio.run(_serve(settings, lambda: options.settings_of(workspace, agent=agent, http=http), loaded, clock))
     return 0
 
 
@@ -67,9 +69,7 @@ def _tell_problems(loaded: Loaded) -> None:
     for problem in loaded.problems:
         output.note(str(problem))
     if not loaded.watches:
-        if loaded.problems:
-            raise DefinitionError(loaded.problems[:1])
-        raise UsageError("there is no watch to run: watches/ is empty", hint="monitor init writes two examples")
+        raise UsageError("there is no sound watch to run", hint="monitor init writes two examples")
     silent = [watch.name for watch in loaded.watches.values() if not watch.notify]
     if silent:
         output.note(
@@ -98,14 +98,16 @@ async def _parts(
             lambda record: _ended(record, done),
         )
         await stack.enter_async_context(dispatcher)
-        yield Daemon(loaded.watches, process.desk, dispatcher, clock), process
+        yield Daemon(loaded.watches, process.desk, dispatcher, clock, complete=not loaded.errors), process
 
 
 def _ended(record: Record, done: list[Record] | None) -> None:
     import structlog
 
     log = structlog.get_logger("daemon")
-    log.info(record.verdict, watch=record.watch, run=record.id, reason=output.plain(record.reason))
+    say = log.warning if record.verdict in {"FAILED", "INVALID", "MISSED"} else log.info
+    code = {"code": record.code} if record.code else {}
+    say(record.verdict, watch=record.watch, run=record.id, reason=output.plain(record.reason), **code)
     if done is not None:
         done.append(record)
 
@@ -122,14 +124,20 @@ async def _once(settings: Settings, loaded: Loaded, clock: WallClock) -> list[Re
     return records
 
 
-async def _serve(settings: Settings, loaded: Loaded, clock: WallClock) -> None:
+async def _serve(settings: Settings, again: Callable[[], Settings], loaded: Loaded, clock: WallClock) -> None:
+    from monitor.cli.keys import KeyKeeper
     from monitor.engine.daemon import serve, stop_signals
+    from monitor.engine.housekeeping import Housekeeping
     from monitor.engine.pulse import StorePulse
 
     stop = asyncio.Event()
     with stop_signals(stop):
         async with _parts(settings, loaded, clock, None) as (daemon_, process):
-            services: list[AbstractAsyncContextManager[object]] = [_sender(process)]
+            services: list[AbstractAsyncContextManager[object]] = [
+                _sender(process),
+                Housekeeping(process.desk),
+                KeyKeeper(settings, again, process.desk),
+            ]
             if settings.http:
                 services.append(_health(settings, daemon_, process, StorePulse(process.desk)))
             await serve(daemon_, services, stop)

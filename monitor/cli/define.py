@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 STEPS = 3  # of one run, where no run was made yet (agent-api.md section 10: live runs took 2 to 3)
 USD_PER_STEP = 0.016  # agent-api.md section 11
+OFTEN = 9_000  # paid runs a month, more than one in five minutes (reliability.md row 20)
 
 MONITOR_YAML = """\
 # Settings of this workspace. `monitor settings` prints each value and where it came from.
@@ -40,7 +41,7 @@ def register(app: typer.Typer) -> None:
     app.command("settings")(settings)
 
 
-def init(workspace: options.WorkspaceOption = None) -> int:
+def init(workspace: options.WorkspaceOption = None, json: options.JsonOption = False) -> int:
     """Write a workspace: settings and two commented example watches that run at once, without an account."""
     folder = options.workspace_of(workspace) or Path.cwd()
     examples = resources.files("monitor.embedded") / "examples"
@@ -55,11 +56,15 @@ def init(workspace: options.WorkspaceOption = None) -> int:
         raise UsageError(
             f"{', '.join(map(str, taken))} would be overwritten", hint="nothing was written; use an empty folder"
         )
+    written = []
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if path.parent.name == "state" else 0o755)
         if not path.exists():
             path.write_text(text, encoding="utf-8")
+            written.append(str(path))
             output.note(f"wrote {path}")
+    if options.wants_json(json):
+        output.data({"written": written})
     output.note("next: monitor validate; monitor run espresso-machine; monitor daemon")
     return 0
 
@@ -106,12 +111,17 @@ def _describe(watch: Watch, now: datetime, found: Settings) -> None:
     if found.agent == "tinyfish":
         money = f"about ${runs * STEPS * USD_PER_STEP:,.2f} (at {STEPS} steps a run, ${USD_PER_STEP} a step)"
     output.line(f"{watch.name}: next {coming}")
-    output.line(f"  about {runs:,} runs a month, {money}")
+    output.line(f"  about {runs:,} runs a month, {money}" if runs else "  less than one run a month")
+    if found.agent == "tinyfish" and runs > OFTEN:
+        output.line("  warning: that is often for runs that cost money; is the cron expression what you mean?")
     if not watch.notify:
         output.line("  nobody is told: add notify: to the watch, or to defaults in monitor.yaml")
 
 
-def schema() -> int:
+def schema(
+    _workspace: options.WorkspaceOption = None,
+    _json: options.JsonOption = False,
+) -> int:
     """The JSON Schema of a watch file, for editors."""
     from monitor.watch.json_schema import file_schema
 

@@ -7,9 +7,9 @@ import sqlite3
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
     from monitor.settings import Settings
+
+
+BACK = timedelta(days=7)  # how far occurrences and records are held against each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,17 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    agent: options.AgentOption = None, workspace: options.WorkspaceOption = None, json: options.JsonOption = False
+    probe: Annotated[bool, typer.Option("--probe", help="Try at once whether stopped runs may go on.")] = False,
+    agent: options.AgentOption = None,
+    workspace: options.WorkspaceOption = None,
+    json: options.JsonOption = False,
 ) -> int:
     """Check settings, watches, the API, the database, the clock and permissions; exit 3 if something is wrong."""
     settings = options.settings_of(workspace, agent=agent)
-    found = [check for look in (_settings, _watches, _state, _database, _api) for check in look(settings)]
+    looks = [_settings, _watches, _state, _database, _api]
+    if probe:
+        looks.append(_probe)
+    found = [check for look in looks for check in look(settings)]
     if options.wants_json(json):
         output.data({"checks": [{"name": check.name, "ok": check.ok, "text": check.text} for check in found]})
     else:
@@ -72,15 +81,25 @@ def _watches(settings: Settings) -> Iterator[Check]:
 
 
 def _state(settings: Settings) -> Iterator[Check]:
-    folder = settings.database.parent
+    from monitor.store.filesystem import filesystem_warning
+
+    folder, database = settings.database.parent, settings.database
     if not folder.exists():
         yield Check("state", ok=True, text=f"{folder} does not exist yet; the first run makes it")
         return
-    mode = stat.S_IMODE(folder.stat().st_mode)
-    database = settings.database
-    open_to_others = database.exists() and bool(stat.S_IMODE(database.stat().st_mode) & 0o077)
-    hint = f"; make it private: chmod 600 {database}" if open_to_others else ""
-    yield Check("state", ok=not open_to_others, text=f"{folder} has mode {mode:o}{hint}")
+    if not folder.is_dir():
+        yield Check("state", ok=False, text=f"{folder} is not a folder; move it away")
+        return
+    for path, private in ((folder, 0o700), (database, 0o600)):
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else private
+        hint = (
+            f", open to others: chmod {private:o} {path}"
+            if mode & ~private & 0o022 or (mode & 0o077 and path == database)
+            else ""
+        )
+        yield Check("state", ok=not hint, text=f"{path} has mode {mode:o}{hint}")
+    if warning := filesystem_warning(database):
+        yield Check("state", ok=False, text=warning)
 
 
 def _database(settings: Settings) -> Iterator[Check]:
@@ -98,6 +117,32 @@ def _database(settings: Settings) -> Iterator[Check]:
             return f"{settings.database} is sound (SQLite {sqlite3.sqlite_version}, journal {store.journal})"
 
     yield _guarded("database", look)
+    yield from _occurrences(settings)
+
+
+def _occurrences(settings: Settings) -> Iterator[Check]:
+    """Count both sides: the occurrences of the schedule since each watch's first record, and their records (G1)."""
+    from monitor.cli import workspace as rooms
+    from monitor.cli.process import open_store
+    from monitor.clock import WallClock
+    from monitor.engine.schedule import unrecorded
+
+    now = WallClock().now()
+    loaded = rooms.load(settings)
+    count, missing = 0, []
+    try:
+        with open_store(settings, create=False) as store:
+            for watch in loaded.watches.values():
+                file = settings.workspace / loaded.sources[watch.name].file
+                edited = datetime.fromtimestamp(file.stat().st_mtime, UTC)  # its cron may have been another before
+                recorded = store.occurrences(watch.name, max(now - BACK, edited))
+                count += len(recorded)
+                missing += [f"{watch.name} {instant:%Y-%m-%dT%H:%MZ}" for instant in unrecorded(watch, recorded)]
+    except MonitorError:
+        return  # said by the check above
+    first = f"; without a record: {', '.join(missing[:3])}" if missing else ""
+    text = f"{count} recorded in 7 days, {len(missing)} missing between them{first}"
+    yield Check("occurrences", ok=not missing, text=text)
 
 
 def _api(settings: Settings) -> Iterator[Check]:
@@ -114,6 +159,31 @@ def _api(settings: Settings) -> Iterator[Check]:
     yield _guarded("agent", look)
 
 
+def _probe(settings: Settings) -> Iterator[Check]:
+    yield _guarded("stops", lambda: asyncio.run(_probed(settings)))
+
+
+async def _probed(settings: Settings) -> str:
+    """Close the stops that are over: an accepted key is asked for, free; credits are tried by the next run."""
+    from monitor.cli import workspace as rooms
+    from monitor.cli.process import opened
+    from monitor.clock import WallClock
+    from monitor.engine.stops import probe_key
+
+    loaded = rooms.load(settings)
+    async with opened(settings, lambda: loaded, WallClock()) as process:
+        desk = process.desk
+        open_before = await desk.writer.read(desk.store.stops)
+        if not open_before:
+            return "no run is stopped"
+        if not await probe_key(desk, at_once=True):
+            raise MonitorError("the key is still refused", hint="check TINYFISH_API_KEY")
+        if any(stop.kind == "billing" for stop in open_before):
+            await desk.writer(desk.store.close_stop, "billing", now=desk.clock.now())
+            return "the next run tries whether there are credits again"
+        return "runs go on"
+
+
 async def _ask(settings: Settings) -> str:
     from monitor.agent.client import Client
     from monitor.clock import WallClock
@@ -123,12 +193,14 @@ async def _ask(settings: Settings) -> str:
     async with Client(settings.base_url, settings.api_key.reveal(), clock=clock) as client:
         await client.check_key()
     skew = _skew(client.date, clock.now())
-    if skew is not None and abs(skew) > 60:
+    if skew is None:
+        return f"{settings.base_url} answers and takes the key (it sends no date, so the clock is not checked)"
+    if abs(skew) > 60:
         raise MonitorError(
             f"this machine's clock is {skew:+.0f} s off the API's",
             hint="set the clock: schedules and look-ups depend on it",
         )
-    return f"{settings.base_url} answers and takes the key"
+    return f"{settings.base_url} answers and takes the key; this machine's clock is {skew:+.0f} s off its"
 
 
 def _skew(date: str | None, now: datetime) -> float | None:

@@ -5,7 +5,8 @@ Draws only; gets `Progress` values. Everything goes to stderr, so that stdout st
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -59,6 +60,10 @@ class PlainProgress:
     def end(self, name: str, record: Record) -> None:
         """Say nothing: the record itself is the data that follows."""
 
+    def aside(self) -> AbstractContextManager[None]:
+        """Keep out of the way of a question; plain lines do."""
+        return nullcontext()
+
 
 class TerminalProgress:
     """A live table, one row per run, redrawn in place."""
@@ -96,6 +101,15 @@ class TerminalProgress:
         row = self._rows[name]
         row.ended = record.verdict
         row.took = self._clock.monotonic() - row.started
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Keep out of the way of a question."""
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start(refresh=True)
 
     def _draw(self) -> Any:
         from rich.spinner import Spinner

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from monitor.cli import output
 from monitor.files.choices import Log
 
 
@@ -21,15 +22,13 @@ def configure(log: Log) -> None:
     level = logging.getLevelNamesMapping()[log.level.upper()]
     renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
     if log.format != "json":
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
-        )
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _tracebacks if log.format == "json" else _same,
+            _tracebacks if log.format == "json" else _details_to_a_file,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -42,5 +41,11 @@ def configure(log: Log) -> None:
 _tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 
-def _same(_logger: object, _method: str, event: Any) -> Any:
+def _details_to_a_file(_logger: object, _method: str, event: Any) -> Any:
+    """Keep a line a line: nobody ever sees a traceback, its place is named (interface.md, "Commands")."""
+    if event.pop("exc_info", None):
+        error = sys.exception()
+        if error is not None:
+            event["error"] = type(error).__name__
+            event["details"] = output.details(error)
     return event

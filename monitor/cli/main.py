@@ -6,7 +6,10 @@ Exit codes (interface.md): 0 fine; 2 usage, definition, missing key; 3 something
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +18,8 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from monitor.cli import options, output
 from monitor.errors import DefinitionError, MonitorError
+
+_OUTPUT_ERRORS = {errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG}
 
 app = typer.Typer(
     name="monitor",
@@ -46,9 +51,9 @@ def _global(
 
 
 def _register() -> None:
-    from monitor.cli import agent, daemon, define, demo, doctor, records, run
+    from monitor.cli import agent, cancel, daemon, define, demo, doctor, records, run, upkeep
 
-    for module in (define, run, daemon, records, agent, doctor, demo):
+    for module in (define, run, daemon, records, cancel, upkeep, agent, doctor, demo):
         module.register(app)
 
 
@@ -71,32 +76,41 @@ def run(arguments: list[str] | None = None) -> int:
     except Exit as ended:
         return ended.exit_code
     except TyperException as error:
+        _as_json(given, error.format_message().rstrip("."), "monitor --help", 2)
         output.note(f"monitor: {error.format_message().rstrip('.')} (see: monitor --help)")
         return 2
     except DefinitionError as error:
+        if "--json" in given:
+            output.data({"problems": [problem.as_json() for problem in error.problems]})
         for problem in error.problems:
             output.note(str(problem))
         return error.exit_code
     except MonitorError as error:
+        _as_json(given, error.message, error.hint, error.exit_code)
         output.note(f"monitor: {error}")
         return error.exit_code
     except BrokenPipeError:
         sys.stderr.close()  # the reader went away: nothing more can be said
         return 0
+    except OSError as error:
+        if error.filename is not None or error.errno not in _OUTPUT_ERRORS:
+            return _internal(error)
+        output.note(f"monitor: the output could not be written: {os.strerror(error.errno).lower()}")
+        return 3
     except Exception as error:  # noqa: BLE001 - "Nobody ever sees a traceback": one line, an id, and where the details are
         return _internal(error)
     return result if isinstance(result, int) else 0
 
 
-def _internal(error: Exception) -> int:
-    """Write the details of an internal error to a file and tell its place in one line."""
-    import os
-    import tempfile
-    import traceback
+def _as_json(given: Sequence[str], message: str, hint: str | None, code: int) -> None:
+    """With `--json`, stdout has one document also when there is nothing but an error to say."""
+    if "--json" in given:
+        output.data({"error": {"message": message, "hint": hint, "exit_code": code}})
 
-    handle, path = tempfile.mkstemp(prefix="monitor-error-", suffix=".txt")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write("".join(traceback.format_exception(error)))
+
+def _internal(error: Exception) -> int:
+    """Tell an internal error in one line: an id, and where the details are."""
+    path = output.details(error)
     name = Path(path).stem.removeprefix("monitor-error-")
     output.note(f"monitor: internal error {name}: {type(error).__name__}; the details are in {path}; please report it")
     return 70

@@ -49,6 +49,10 @@ def settings_of(workspace: Path | None, **options: str | None) -> Settings:
     from monitor import settings
 
     folder = workspace_of(workspace)
-    if folder is not None and not folder.is_dir():
-        raise UsageError(f"the workspace {folder} is not a folder", hint="make it with: monitor --workspace DIR init")
-    return settings.load(folder, {name: value for name, value in options.items() if value is not None}, os.environ)
+    found = settings.load(folder, {name: value for name, value in options.items() if value is not None}, os.environ)
+    if not found.workspace.is_dir():
+        where = found.origins["workspace"]
+        raise UsageError(
+            f"the workspace {found.workspace} does not exist ({where})", hint="make the folder, then: monitor init"
+        )
+    return found

@@ -39,6 +39,18 @@ def plain(text: str) -> str:
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
 
 
+def details(error: BaseException) -> str:
+    """Write the traceback of an internal error to a private file and return its path; no local variables (F1)."""
+    import os
+    import tempfile
+    import traceback
+
+    handle, path = tempfile.mkstemp(prefix="monitor-error-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write("".join(traceback.format_exception(error)))
+    return path
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return a Rich console on one of the streams; plain lines when it is not a terminal."""
     from rich.console import Console as RichConsole

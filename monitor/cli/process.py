@@ -5,6 +5,7 @@ Order of opening and closing is architecture.md, "Lifetime". Must not decide any
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """An opened process: its desk, the sender of its messages, and the API it speaks to."""
+    """An opened process: its desk, the sender of its messages, and whether it wrote any (`told`)."""
 
     desk: Desk
     outbox: Outbox
-    base_url: str
+    told: asyncio.Event
 
 
 def require_key(settings: Settings) -> None:
@@ -112,7 +113,21 @@ async def opened(settings: Settings, loaded: Callable[[], Loaded], clock: WallCl
             return Targets(settings.targets, entries, reveal, complete=not present.errors)
 
         outbox = Outbox(store, writer, targets, clock, sender=owner.id, chance=random.SystemRandom())
+        told = asyncio.Event()
+
+        def tell() -> None:
+            told.set()
+            outbox.notify()
+
         desk = Desk(
-            store=store, writer=writer, client=client, clock=clock, owner=owner, reveal=reveal, told=outbox.notify
+            store=store,
+            writer=writer,
+            client=client,
+            clock=clock,
+            owner=owner,
+            reveal=reveal,
+            told=tell,
+            everyone=lambda: [watch for watch in loaded().watches.values() if watch.enabled],
+            runs_per_day=settings.runs_per_day,
         )
-        yield Process(desk=desk, outbox=outbox, base_url=base_url)
+        yield Process(desk=desk, outbox=outbox, told=told)

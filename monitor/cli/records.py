@@ -45,7 +45,8 @@ def status(workspace: options.WorkspaceOption = None, json: options.JsonOption =
         output.data(found)
     else:
         _print_status(found)
-    return 3 if any(watch["failing_since"] for watch in found["watches"]) or found["outbox"]["dead"] else 0
+    failing = any(watch["failing_since"] for watch in found["watches"])
+    return 3 if failing or found["outbox"]["dead"] or found["stops"] else 0
 
 
 def _print_status(found: dict[str, Any]) -> None:
@@ -63,9 +64,11 @@ def _print_status(found: dict[str, Any]) -> None:
                 failing,
             ]
         )
-    output.table(["watch", "last verdict", "last run", "next due", "runs today", ""], rows)
+    output.table(["watch", "last verdict", "last run", "next due", "runs today", "state"], rows)
     for run in found["in_flight"]:
         output.line(f"in flight: {run['watch']} since {run['opened_at']} ({run['stage']})")
+    for stop in found["stops"]:
+        output.line(f"all runs are stopped since {stop['since']} ({stop['code']}): {stop['message']}")
     outbox = found["outbox"]
     output.line(f"outbox: {outbox['pending']} pending, {outbox['dead']} dead")
     for problem in found["problems"]:
@@ -94,7 +97,7 @@ def history(
     output.table(
         ["due", "run", "verdict", "code", "trigger", "reason"],
         [
-            [_when(record.due_at), record.id, record.verdict, record.code, record.trigger, record.reason]
+            [_when(record.due_at), record.id, _verdict(record), record.code, record.trigger, record.reason]
             for record in records
         ],
     )
@@ -110,10 +113,13 @@ def show(
     json: options.JsonOption = False,
 ) -> int:
     """One record whole: outcome, decision, result, raw record, messages."""
+    from monitor.cli.run import hints_of
+
     settings = options.settings_of(workspace)
     with _opened(settings) as store:
         record = _record(store, run, raw=True)
-        messages = [delivery for delivery in store.outbox() if delivery.run == record.id]
+        messages = [delivery for delivery in store.outbox(limit=100_000) if delivery.run == record.id]
+    hint = hints_of(settings, [record]).get(record.id)
     if options.wants_json(json):
         told = [
             {
@@ -130,11 +136,11 @@ def show(
             record.as_json() | {"attempt": record.attempt, "dry": record.dry, "raw": record.raw, "messages": told}
         )
         return 0
-    _print_record(record)
+    _print_record(record, hint)
     for message in messages:
         output.line(
             f"message:  {message.kind} to {message.target}: {message.state}, "
-            f"{message.attempts} sent{_because(message.error)}"
+            f"{message.attempts} attempts{_because(message.error)}"
         )
     return 0
 
@@ -143,7 +149,7 @@ def _because(error: str | None) -> str:
     return f" - {error}" if error else ""
 
 
-def _print_record(record: Record) -> None:
+def _print_record(record: Record, hint: str | None) -> None:
     from monitor.cli.run import describe
 
     outcome = record.outcome
@@ -157,6 +163,7 @@ def _print_record(record: Record) -> None:
         "trigger": f"{record.trigger}, attempt {record.attempt}",
         "outcome": said,
         "message": outcome["message"],
+        "hint": hint,
         "steps": record.steps,
         "verdict": record.verdict,
         "reason": record.reason,
@@ -227,7 +234,8 @@ def _two(store: Store, name: str, runs: Sequence[str]) -> tuple[Record, Record]:
 def _record(store: Store, run: str, *, raw: bool = False) -> Record:
     record = store.record(run, raw=raw)
     if record is None:
-        raise UsageError(f'there is no run "{run}"', hint="monitor history NAME lists runs")
+        hint = "an id, at least 6 characters of its beginning, or the API's run_id; monitor history NAME lists runs"
+        raise UsageError(f'there is no run "{run}"', hint=hint)
     return record
 
 
@@ -250,6 +258,10 @@ def _known(settings: Settings, name: str) -> Store:
             store.close()
             raise
     return store
+
+
+def _verdict(record: Record) -> str:
+    return f"{record.verdict} (dry)" if record.dry else record.verdict
 
 
 def _when(instant: datetime) -> str:

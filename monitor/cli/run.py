@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,12 +53,13 @@ def run(
     watches = _chosen(loaded, names or [], everything=everything, tag=tag)
     as_json = options.wants_json(json)
     records = asyncio.run(_run(settings, loaded, watches, dry=dry_run, quiet=as_json))
+    hints = hints_of(settings, records)
     if as_json:
         output.data([record.as_json() for record in records])
     else:
         for record in records:
-            show(record)
-    return _exit(records, exit_code=exit_code)
+            show(record, hints.get(record.id))
+    return _exit(records, exit_code=exit_code, broken=bool(loaded.errors) and not names)
 
 
 def _chosen(loaded: Loaded, names: Sequence[str], *, everything: bool, tag: str | None) -> list[Watch]:
@@ -70,7 +71,8 @@ def _chosen(loaded: Loaded, names: Sequence[str], *, everything: bool, tag: str 
         return rooms.pick(loaded, list(dict.fromkeys(names)))
     if not everything and not tag:
         raise UsageError("which watch?", hint="monitor run NAME, or --all, or --tag T")
-    rooms.refuse_broken(loaded)
+    for problem in loaded.errors:
+        output.note(str(problem))
     chosen = [watch for watch in loaded.watches.values() if watch.enabled and (tag is None or tag in watch.tags)]
     if not chosen:
         raise UsageError(
@@ -81,6 +83,7 @@ def _chosen(loaded: Loaded, names: Sequence[str], *, everything: bool, tag: str 
 
 
 async def _run(settings: Settings, loaded: Loaded, watches: list[Watch], *, dry: bool, quiet: bool) -> list[Record]:
+    from monitor.cli.interrupt import attended
     from monitor.cli.live import progress_for
     from monitor.cli.process import opened
     from monitor.clock import WallClock
@@ -88,26 +91,45 @@ async def _run(settings: Settings, loaded: Loaded, watches: list[Watch], *, dry:
     clock = WallClock()
     async with opened(settings, lambda: loaded, clock) as process:
         places = asyncio.Semaphore(settings.concurrency)
+        started: set[str] = set()
         with progress_for(clock, quiet=quiet) as display:
 
             async def one(watch: Watch) -> Record:
                 async with places:
+                    started.add(watch.name)
                     record = await _execute(process, watch, display.of(watch.name), dry=dry)
                     display.end(watch.name, record)
                     return record
 
-            tasks = [asyncio.create_task(one(watch), name=f"run {watch.name}") for watch in watches]
-            try:
-                records = list(await asyncio.gather(*tasks))
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-        if any(record.notifications for record in records):
+            work = _all([one(watch) for watch in watches])
+            records = await attended(work, lambda: _cancel(process, loaded, started), display.aside)
+        if process.told.is_set():
             left = await process.outbox.drain(DELIVER_WITHIN)
             if left:
                 output.note(f"not delivered yet: {left} (the daemon, or the next run, goes on trying)")
         return records
+
+
+async def _all(runs: list[Coroutine[None, None, Record]]) -> list[Record]:
+    """Await every run; when one breaks or we are interrupted, let go of the others: their rows stay."""
+    tasks = [asyncio.create_task(run) for run in runs]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _cancel(process: Process, loaded: Loaded, started: set[str]) -> None:
+    """Cancel what this process has in flight and say what became of it."""
+    from monitor.engine.cancel import cancel_run
+
+    desk = process.desk
+    for left in await desk.writer.read(desk.store.in_flight):
+        if left.run.watch in started and left.owner == desk.owner.id:
+            outcome = await cancel_run(desk, left, loaded.watches.get(left.run.watch))
+            output.note(f"{left.run.watch}: {outcome.kind}{f' - {outcome.fault.message}' if outcome.fault else ''}")
 
 
 async def _execute(process: Process, watch: Watch, show_progress: object, *, dry: bool) -> Record:
@@ -121,19 +143,37 @@ async def _execute(process: Process, watch: Watch, show_progress: object, *, dry
     return await execute_to_the_end(watch, run_now, process.desk, show_progress)  # type: ignore[arg-type] # both displays give Progress watchers
 
 
-def show(record: Record) -> None:
-    """Print one record for people: verdict, reason, changes or violations, result."""
+def show(record: Record, hint: str | None = None) -> None:
+    """Print one record for people: verdict, reason, changes or violations, result, and what to do."""
     import json
 
-    output.line(f"{record.watch}: {record.verdict}{f' ({record.code})' if record.code else ''} - {record.reason}")
+    dry = " (dry run: no baseline moved, nobody told)" if record.dry else ""
+    code = f" ({record.code})" if record.code else ""
+    output.line(f"{record.watch}: {record.verdict}{code} - {record.reason}{dry}")
     for change in record.changes:
         output.line(f"  {describe(change)}")
     for violation in record.violations:
         output.line(f"  {violation['message']}")
     if record.result is not None and record.verdict in {"BASELINE", "UNCHANGED", "INVALID"}:
         output.line(f"  {json.dumps(record.result, ensure_ascii=False)[:2000]}")
-    if record.outcome.get("hint"):
-        output.line(f"  {record.outcome['hint']}")
+    if hint:
+        output.line(f"  {hint}")
+
+
+def hints_of(settings: Settings, records: Sequence[Record]) -> dict[str, str]:
+    """Return what to do about each record that failed, by run id, where the fault says so."""
+    from monitor.cli.process import open_store
+
+    bad = [record for record in records if record.verdict == "FAILED"]
+    if not bad:
+        return {}
+    with open_store(settings) as store:
+        outcomes = {record.id: store.outcome_of_record(record.id) for record in bad}
+    return {
+        name: outcome.fault.hint
+        for name, outcome in outcomes.items()
+        if outcome and outcome.fault and outcome.fault.hint
+    }
 
 
 def describe(change: dict[str, object]) -> str:
@@ -151,8 +191,11 @@ def describe(change: dict[str, object]) -> str:
     return f"{change['path']}: {value('before')} -> {value('after')}"
 
 
-def _exit(records: Sequence[Record], *, exit_code: bool) -> int:
+def _exit(records: Sequence[Record], *, exit_code: bool, broken: bool) -> int:
     verdicts = {record.verdict for record in records}
-    if verdicts & {"FAILED", "INVALID"}:
+    stopped = any(record.code in {"BREAKER", "CEILING"} for record in records)
+    if stopped or verdicts & {"FAILED", "INVALID"}:
         return 3
+    if broken:
+        return 2
     return 10 if exit_code and "CHANGED" in verdicts else 0

@@ -61,5 +61,9 @@ def report(loaded: Loaded, store: Store, now: datetime) -> dict[str, Any]:
         "watches": watches,
         "in_flight": flight,
         "outbox": {"pending": counts["pending"] + counts["sending"], "dead": counts["dead"]},
+        "stops": [
+            {"kind": stop.kind, "code": stop.code, "message": stop.message, "since": stamp(stop.opened_at)}
+            for stop in store.stops()
+        ],
         "problems": [str(problem) for problem in loaded.problems if not problem.warning],
     }

@@ -41,7 +41,17 @@ def checks(settings: Settings) -> list[Check]:
     def told(watch: Watch) -> Iterable[Finding]:
         return targets.check(watch, settings.targets, settings.environ, settings.workspace)
 
-    return [address, schema.check, request.check, told]
+    def hints(watch: Watch) -> Iterable[Finding]:
+        if not request.hinted(watch.output_schema):
+            return
+        from monitor.embedded.extract import shape
+
+        for pointer, message in shape.problems(watch.output_schema):
+            path = tuple(int(part) if part.isdecimal() else part for part in pointer.split("/")[1:])
+            if path and str(path[-1]).startswith("x-"):
+                yield Finding(("output_schema", *path), message)
+
+    return [address, schema.check, request.check, hints, told]
 
 
 def load(settings: Settings, only: Sequence[Path] | None = None) -> Loaded:
@@ -55,12 +65,6 @@ def load(settings: Settings, only: Sequence[Path] | None = None) -> Loaded:
         default_timezone=settings.timezone,
         only=only,
     )
-
-
-def refuse_broken(loaded: Loaded) -> None:
-    """Raise DefinitionError when any watch is broken: "all" must not mean "all but those"."""
-    if loaded.errors:
-        raise DefinitionError(loaded.errors)
 
 
 def pick(loaded: Loaded, names: Sequence[str]) -> list[Watch]:

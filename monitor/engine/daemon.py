@@ -18,6 +18,7 @@ from datetime import datetime
 import structlog
 
 from monitor.clock import WallClock
+from monitor.engine.cancel import GONE, cancel_run
 from monitor.engine.desk import Desk
 from monitor.engine.dispatch import Dispatcher
 from monitor.engine.execute import take_over
@@ -43,8 +44,17 @@ Skip = tuple[Verdict, str, str]
 class Daemon:
     """Turns due instants into runs and records those that did not become one."""
 
-    def __init__(self, watches: Mapping[str, Watch], desk: Desk, dispatcher: Dispatcher, clock: WallClock) -> None:
+    def __init__(
+        self,
+        watches: Mapping[str, Watch],
+        desk: Desk,
+        dispatcher: Dispatcher,
+        clock: WallClock,
+        *,
+        complete: bool = True,
+    ) -> None:
         self.watches = dict(watches)
+        self.complete = complete  # False while some definition cannot be read
         self.desk = desk
         self.dispatcher = dispatcher
         self.clock = clock
@@ -114,7 +124,7 @@ class Daemon:
                 continue
             watch = self.watches.get(left.run.watch)
             if watch is None:
-                self._tell_unknown(left)
+                await self._let_go(left)
             elif self._worth_a_try(left) and (left.owner == self.desk.owner.id or await take_over(left, self.desk)):
                 log.info("resuming", watch=watch.name, run=left.run.id, stage=left.stage)
                 self._count_try(left)
@@ -129,10 +139,20 @@ class Daemon:
         pause = min(LOOK * 2.0 ** min(tries, 16), LONGEST_LOOK)
         self._tries[left.run.id] = (tries + 1, self.clock.monotonic() + pause)
 
-    def _tell_unknown(self, left: Unfinished) -> None:
-        if left.run.id not in self._unknown:
-            self._unknown.add(left.run.id)
-            log.warning("a run of a watch that is not defined stays unfinished", watch=left.run.watch, run=left.run.id)
+    async def _let_go(self, left: Unfinished) -> None:
+        """Cancel the run of a watch that is gone (A7); where a definition cannot be read, it may be that watch's."""
+        if left.owner != self.desk.owner.id and self.desk.owner.alive(left.owner):
+            return
+        if not self.complete:
+            if left.run.id not in self._unknown:
+                self._unknown.add(left.run.id)
+                log.warning(
+                    "a run of a watch that cannot be read stays as it is", watch=left.run.watch, run=left.run.id
+                )
+        elif self._worth_a_try(left):
+            self._count_try(left)
+            log.info("cancelling the run of a watch that is gone", watch=left.run.watch, run=left.run.id)
+            await cancel_run(self.desk, left, why=GONE)
 
     async def catch_up(self, now: datetime, *, fresh: bool = False) -> None:
         """Run the newest occurrence that each watch missed while nobody looked, and record the others as MISSED.
@@ -145,11 +165,16 @@ class Daemon:
             if last is None and not fresh:
                 continue
             newest, others = overdue(watch, last or now - CATCH_UP, now)
-            if len(others) >= MOST_MISSED - 1:
-                log.warning("older occurrences than these are not recorded", watch=watch.name, recorded=len(others))
-            for instant in others if last is not None else ():
-                self.missed(watch, instant, "DOWN", "nothing was running at the due time")
-            if newest is not None:
+            good = await patiently(self.desk, self.desk.store.latest_result, watch.name)
+            why = "nothing was running at the due time"
+            if last is not None:
+                if len(others) >= MOST_MISSED - 1:
+                    log.warning("older occurrences than these are not recorded", watch=watch.name, recorded=len(others))
+                for instant in others:
+                    self.missed(watch, instant, "DOWN", why)
+            if newest is not None and good and good[0].due_at >= newest:  # it would show nothing newer: not paid for
+                self.missed(watch, newest, "DOWN", f"{why}, and run {good[0].id} has looked since")
+            elif newest is not None:
                 self.due(watch, newest)
 
     async def start_retries(self, in_flight: set[str]) -> None:

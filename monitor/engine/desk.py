@@ -5,21 +5,24 @@ A value that is handed around; it decides nothing and performs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from monitor.agent.client import Client
 from monitor.clock import Clock
+from monitor.engine.starts import Pause
 from monitor.store.owners import Owner
 from monitor.store.store import Store
 from monitor.store.writer import Writer
+from monitor.watch.model import Watch
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """The parts of a process that executing a run needs. `reveal` resolves a secret reference to its value, late.
 
-    `told` is called after a commit that wrote outbox rows, so that the sender wakes without polling.
+    `told` is called after a commit that wrote outbox rows, so that the sender wakes without polling. `everyone` gives
+    the present watches, for what is told of all at once; `runs_per_day` is the ceiling of all together, None for none.
     """
 
     store: Store
@@ -29,3 +32,6 @@ class Desk:
     owner: Owner
     reveal: Callable[[str], str]
     told: Callable[[], None] = lambda: None
+    everyone: Callable[[], Sequence[Watch]] = tuple
+    runs_per_day: int | None = None
+    pause: Pause = field(default_factory=Pause)

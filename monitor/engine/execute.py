@@ -1,56 +1,41 @@
 """Execute one run: open its row, follow it, judge the outcome, commit the decision. Only the order of calls.
 
-What is decided is decided elsewhere: `agent.tracker` (what to ask the API next), `judge.decide` (what it means),
-`alert.message` (how it is told). Every way through ends in exactly one record (reliability.md G1), and once the row is
-open nothing here starts a second run: a row that another process left behind is resumed, never repeated.
+What is decided is decided elsewhere: `agent.tracker` (what to ask the API next), `engine.starts` (whether the POST may
+be sent again), `judge.decide` (what it means), `alert.message` (how it is told). Every way through ends in exactly one
+record (reliability.md G1), and once the row is open no second run is started: a row that another process left behind is
+resumed, and its POST is sent again only when it is proved that no run exists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
 
 from monitor.agent.follow import Progress, Resume, follow
-from monitor.agent.outcome import Code, Failed, Fault, Outcome
+from monitor.agent.outcome import Code, Failed, Fault, Outcome, Proof
 from monitor.agent.request import goal_text
 from monitor.engine.desk import Desk
+from monitor.engine.journal import Journal, Watcher
 from monitor.engine.judging import judged
 from monitor.engine.patience import patiently
+from monitor.engine.starts import Tally, again, bounded, given_up, limits_of, window
+from monitor.engine.stops import ceiling
 from monitor.errors import MonitorError, StoreCorrupt, StoreError
 from monitor.judge.decision import Verdict
-from monitor.store.records import Record, Unfinished
-from monitor.store.store import Begun
+from monitor.store.records import Begun, Existing, Record, Refused, Unfinished
 from monitor.watch.model import Watch
 from monitor.watch.run import Run, Trigger
 
 log = structlog.get_logger("run")
 
-Watcher = Callable[[Progress], None]
-
 LOOK = 1.0  # seconds between looks at a run of another process that has to end first
 RETRIES_WITHIN = timedelta(days=1)  # no retry waits longer (judge.decide caps what a server may ask for at 1 h)
 
 
-@dataclass(slots=True)
-class _Journal:
-    """Stores the remote run's id the moment it is known (reliability.md A1)."""
-
-    run: Run
-    desk: Desk
-    run_id: str | None = None
-
-    async def accepted(self, run_id: str, streaming_url: str | None) -> None:
-        """Commit the remote id before anything else is done with it."""
-        desk = self.desk
-        await patiently(desk, desk.store.accepted, self.run.id, run_id, streaming_url, desk.clock.now())
-        self.run_id = run_id
-
-
 async def execute(watch: Watch, run: Run, desk: Desk, progress: Watcher | None = None) -> Record:
-    """Execute `run` and return its record; when the watch is already running, return a SKIPPED record instead.
+    """Execute `run` and return its record; a SKIPPED one when the watch runs already, or a stop or ceiling forbids it.
 
     A run of the watch that a dead process left behind is finished first, without another POST. Raises StoreError when
     the row cannot be opened: then nothing was asked of the API, and the same call may be made again. After that it
@@ -60,10 +45,18 @@ async def execute(watch: Watch, run: Run, desk: Desk, progress: Watcher | None =
     while True:
         now = desk.clock.now()
         begun = await desk.writer(
-            desk.store.begin_run, run, goal=goal, generation=watch.fingerprint, owner=desk.owner.id, now=now
+            desk.store.begin_run,
+            run,
+            goal=goal,
+            generation=watch.fingerprint,
+            owner=desk.owner.id,
+            now=now,
+            limits=limits_of(watch, run, now, desk.runs_per_day, desk.client.key_digest),
         )
         if isinstance(begun, Begun):
             return await _carry_on(watch, run, None, desk, progress)
+        if isinstance(begun, Refused):
+            return await _refused(watch, run, begun, desk)
         left = begun.unfinished
         if left is None:
             return _recorded(watch, run, begun.record)
@@ -105,6 +98,30 @@ async def _overlapped(run: Run, left: Unfinished, desk: Desk) -> Record | None:
     )
 
 
+async def _refused(watch: Watch, run: Run, refused: Refused, desk: Desk) -> Record:
+    """Record that a stop or a ceiling kept the run from being started (row 17); a retry is given up with it."""
+    now = desk.clock.now()
+    record = None
+    if run.attempt == 1:
+        notice = ceiling(refused, watch, run, desk, now)
+        record = await desk.writer(
+            desk.store.record_skip,
+            *(run.watch, run.due_at, run.trigger, Verdict.SKIPPED, refused.code, refused.reason, now),
+            notice=notice,
+        )
+        if notice is not None:
+            desk.told()
+    if record is None:  # the occurrence has its record already: that of its first attempt
+        await patiently(desk, desk.store.drop_retry, run)
+        log.info("a retry is given up", watch=run.watch, reason=refused.reason)
+        first = replace(run, attempt=1)
+        found = await desk.writer(
+            desk.store.begin_run, first, goal="", generation="", owner=desk.owner.id, now=now
+        )  # it never begins a run here: its row exists
+        record = _recorded(watch, first, found.record if isinstance(found, Existing) else None)
+    return record
+
+
 async def take_over(left: Unfinished, desk: Desk) -> bool:
     """Make a run that a dead process left behind ours; False while its process lives, and for our own."""
     if left.owner == desk.owner.id or desk.owner.alive(left.owner):
@@ -113,7 +130,10 @@ async def take_over(left: Unfinished, desk: Desk) -> bool:
 
 
 async def resume(watch: Watch, left: Unfinished, desk: Desk, progress: Watcher | None = None) -> Record:
-    """Finish a run that was opened earlier: judge what is stored, or find the remote run; never start one."""
+    """Finish a run that was opened earlier: judge what is stored, or find the remote run.
+
+    One is started only where the search proves that none exists, in its window and for the same definition.
+    """
     if left.outcome is None:
         return await _carry_on(watch, left.run, left, desk, progress)
     try:
@@ -125,27 +145,56 @@ async def resume(watch: Watch, left: Unfinished, desk: Desk, progress: Watcher |
 
 async def _carry_on(watch: Watch, run: Run, left: Unfinished | None, desk: Desk, progress: Watcher | None) -> Record:
     """Follow a run, new or `left`, to its outcome, store that, and judge it."""
-    rest = None if left is None else Resume(left.run_id, left.goal, left.opened_at)
-    outcome = await _outcome(watch, run, rest, desk, progress)
+    outcome = await _started_and_followed(watch, run, left, desk, progress)
+    outcome = await settled(run, outcome, desk)
+    return await judged(watch, run, outcome, desk, generation=left.generation if left else None)
+
+
+async def settled(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
+    """Store an outcome before it is judged (B6) and return it, or what stands for one that cannot be stored."""
     try:
         await patiently(desk, desk.store.settle, run.id, outcome, desk.clock.now())
     except StoreError:
         raise
     except Exception:  # what cannot be stored as it came must not keep the run from having an end
-        log.exception("an outcome could not be stored", watch=watch.name, run=run.id)
+        log.exception("an outcome could not be stored", watch=run.watch, run=run.id)
         message = "internal error: what the agent returned could not be stored"
         outcome = Failed(run_id=outcome.run_id, fault=Fault(Code.INTERNAL, message, hint=_log_of(run)))
         await patiently(desk, desk.store.settle, run.id, outcome, desk.clock.now())
-    return await judged(watch, run, outcome, desk, generation=left.generation if left else None)
+    return outcome
 
 
-async def _outcome(watch: Watch, run: Run, left: Resume | None, desk: Desk, progress: Watcher | None) -> Outcome:
+async def _started_and_followed(
+    watch: Watch, run: Run, left: Unfinished | None, desk: Desk, progress: Watcher | None
+) -> Outcome:
+    """Return the outcome of an attempt: of its only start, or of the last one that the policy of `starts` allows.
+
+    Every start is of the same row, with the same reference and goal: whichever of them made a run, a search finds it.
+    """
+    until = window(watch, run, desk.clock.now() if left is None else left.opened_at)
+    show = None if progress is None else _Display(progress, run)
+    journal = Journal(run, desk, [watch], until, show, further=left is not None)
+    rest = None if left is None else Resume(left.run_id, left.goal, left.opened_at)
+    same = left is None or (left.goal, left.generation) == (goal_text(watch, run), watch.fingerprint)
+    tally = Tally()
+    while True:
+        outcome = await _outcome(watch, run, rest, desk, journal)
+        next_start = again(run, outcome, tally, desk.clock.now(), until) if same else None
+        if outcome.proof is Proof.LIMITED and outcome.fault is not None:
+            await journal.limited(next_start.seconds if next_start else bounded(outcome.fault.retry_after))
+        if next_start is None or outcome.fault is None:
+            return given_up(outcome, tally)
+        if not next_start.everyone:  # the shared pause is waited for by `Journal.starting`
+            await journal.wait(next_start.seconds, outcome.fault.message)
+        tally, rest, journal.further = next_start.tally, None, True
+
+
+async def _outcome(watch: Watch, run: Run, left: Resume | None, desk: Desk, journal: Journal) -> Outcome:
     """Follow the run to its one outcome; whatever breaks in here is an outcome too: a run never stops its siblings.
 
     Raises only StoreError, where the remote id could not be stored: the run goes on at the API, and the row with its
     reference finds it again.
     """
-    journal = _Journal(run, desk)
     opened_at = desk.clock.now()
     try:
         return await follow(
@@ -155,7 +204,7 @@ async def _outcome(watch: Watch, run: Run, left: Resume | None, desk: Desk, prog
             clock=desk.clock,
             journal=journal,
             resume=left,
-            progress=None if progress is None else _Display(progress, run),
+            progress=journal.show,
             reveal=desk.reveal,
         )
     except StoreError:
@@ -163,7 +212,7 @@ async def _outcome(watch: Watch, run: Run, left: Resume | None, desk: Desk, prog
     except Exception as error:
         log.exception("a run broke inside", watch=watch.name, run=run.id)
         if left is None and journal.run_id is not None:  # it is paid for: a poll may still get its result
-            return await _outcome(watch, run, Resume(journal.run_id, goal_text(watch, run), opened_at), desk, progress)
+            return await _outcome(watch, run, Resume(journal.run_id, goal_text(watch, run), opened_at), desk, journal)
         return Failed(fault=_internal(error, run))
 
 

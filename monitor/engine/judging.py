@@ -5,7 +5,7 @@ Every settled run gets a record, whatever its outcome does to the code that judg
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -16,10 +16,11 @@ from monitor.agent.outcome import Code, Failed, Fault, Outcome
 from monitor.alert.message import compose
 from monitor.engine.desk import Desk
 from monitor.engine.patience import patiently
+from monitor.engine.stops import changes, quiet
 from monitor.errors import StoreConflict, StoreError
 from monitor.judge.decide import decide
 from monitor.judge.decision import Decision, Verdict, WatchState
-from monitor.store.records import Record
+from monitor.store.records import EndedStop, NewDelivery, NewStop, Record
 from monitor.watch.model import Watch
 from monitor.watch.run import Run, Trigger, new_id
 
@@ -64,22 +65,46 @@ def _last_resort(fault: Fault, state: WatchState, _now: datetime) -> Decision:
 async def _committed(watch: Watch, run: Run, outcome: Outcome, desk: Desk, decide_on: Decide) -> Record:
     state = await patiently(desk, desk.store.state_of, watch.name)
     now = desk.clock.now()
-    decision = decide_on(state, now)
+    decision = quiet(decide_on(state, now), state)
     deliveries = [item for note in decision.notifications for item in compose(note, watch, run, now)]
+    stops = await changes(watch, run, outcome, desk, now)
+    record = await commit(run, outcome, decision, desk, now, deliveries=deliveries, stops=stops)
+    if deliveries or stops:
+        desk.told()
+    return record
+
+
+async def commit(
+    run: Run,
+    outcome: Outcome,
+    decision: Decision,
+    desk: Desk,
+    now: datetime,
+    *,
+    deliveries: Sequence[NewDelivery] = (),
+    stops: Sequence[NewStop | EndedStop] = (),
+) -> Record:
+    """Commit a decision with all it causes and return the record, also where the commit arrived unheard (row 105)."""
     retry = None if decision.retry is None else _next_attempt(run, now)
     try:
-        record = await patiently(
-            desk, desk.store.commit, run, outcome, decision, deliveries, now=now, owner=desk.owner.id, retry_run=retry
+        return await patiently(
+            desk,
+            desk.store.commit,
+            run,
+            outcome,
+            decision,
+            deliveries,
+            now=now,
+            owner=desk.owner.id,
+            retry_run=retry,
+            stops=stops,
         )
     except StoreConflict:
-        # An error of the disk may hide a commit that arrived (row 105): then the record is there.
+        # An error of the disk may hide a commit that arrived: then the record is there.
         stored = await patiently(desk, desk.store.record, run.id)
         if stored is None:
             raise
-        record = stored
-    if deliveries:
-        desk.told()
-    return record
+        return stored
 
 
 def _next_attempt(run: Run, now: datetime) -> Run:

@@ -23,7 +23,6 @@ from monitor.clock import WallClock
 from monitor.watch.cron import occurrences
 from monitor.watch.model import Watch
 
-JITTER = timedelta(seconds=15)  # interface.md, "Defaults"
 CATCH_UP = timedelta(hours=24)  # interface.md: one period, at most 24 h
 PULSE = 30.0  # reliability.md D5: a stepped or suspended clock is noticed within 30 s
 SLICE = 200  # watches handed over before the loop gets a turn (measurements.md: 200 cost 4 ms)
@@ -35,23 +34,34 @@ Due = Callable[[Watch, datetime], None]
 Missed = Callable[[Watch, datetime, str, str], None]
 
 
-def offset(name: str, window: timedelta = JITTER) -> timedelta:
-    """Return the watch's own delay after each due instant: whole seconds below `window`, always the same (D6)."""
-    spread = max(1, int(window.total_seconds()))
-    digest = hashlib.sha256(name.encode()).digest()
+def offset(watch: Watch) -> timedelta:
+    """Return the watch's own delay after each due instant: whole seconds below its jitter, always the same (D6)."""
+    spread = max(1, int(watch.jitter.total_seconds()))
+    digest = hashlib.sha256(watch.name.encode()).digest()
     return timedelta(seconds=int.from_bytes(digest[:8]) % spread)
 
 
 def overdue(watch: Watch, last_due: datetime, now: datetime) -> tuple[datetime | None, list[datetime]]:
     """Return (the one occurrence to catch up, or None; those that are missed, oldest first) of (last_due, now].
 
-    At most one is caught up: the newest, if it is younger than 24 h (reliability.md D4); younger than one period it
-    always is. At most the newest `MOST_MISSED` of a year are looked at.
+    At most one is caught up: the newest, if it is younger than `catch_up` (reliability.md D4); younger than one period
+    it always is. At most the newest `MOST_MISSED` of a year are looked at.
     """
     due = _newest(watch.cron, watch.timezone, last_due, now)
-    if not due or now - due[-1] > CATCH_UP:
+    if not due or now - due[-1] > watch.catch_up:
         return None, due
     return due[-1], due[:-1]
+
+
+def unrecorded(watch: Watch, recorded: Sequence[datetime]) -> list[datetime]:
+    """Return the occurrences between the first and the last recorded one that have no record (reliability.md G1).
+
+    For records since the definition was last edited: an earlier cron had other occurrences.
+    """
+    if len(recorded) < 2:
+        return []
+    due = _newest(watch.cron, watch.timezone, recorded[0], recorded[-1])
+    return sorted(set(due) - set(recorded))
 
 
 def _newest(expressions: Sequence[str], timezone: str, after: datetime, until: datetime) -> list[datetime]:
@@ -122,7 +132,7 @@ class Schedule:
     def add(self, watches: Iterable[Watch], now: datetime) -> None:
         """Schedule watches from `now` on."""
         for watch in watches:
-            key = (tuple(watch.cron), watch.timezone, offset(watch.name))
+            key = (tuple(watch.cron), watch.timezone, offset(watch))
             group = self._groups.get(key)
             if group is None:
                 group = self._groups[key] = _Group(key[0], key[1], key[2], cursor=now)

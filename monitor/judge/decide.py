@@ -10,7 +10,7 @@ import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from monitor.agent.outcome import Fault, Outcome
+from monitor.agent.outcome import Code, Fault, Outcome
 from monitor.judge import incident
 from monitor.judge.decision import Baseline, Decision, Kind, Notification, Retry, Verdict, WatchState
 from monitor.judge.incident import NewEvent
@@ -31,14 +31,22 @@ def decide(watch: Watch, run: Run, outcome: Outcome, state: WatchState, now: dat
     judged = judge(watch, outcome, baseline)
     if run.dry:
         return _kept(judged, state, judged.reason)
-    # A baseline from the future was taken while the clock was wrong: it must not silence what comes now.
-    if state.baseline is not None and run.due_at < state.baseline.due_at <= now:
+    if state.baseline is not None and _older(run, state.baseline, now):
         return _kept(judged, state, f"older than the baseline, history only ({judged.reason})")
     if judged.verdict.bad:
         return _bad(watch, run, judged, state, now, new_event)
     if judged.verdict is Verdict.BASELINE and state.baseline is not None:
         judged = replace(judged, reason="first good result since the watch was changed")
     return _good(watch, run, judged, state, now, new_event)
+
+
+def _older(run: Run, baseline: Baseline, now: datetime) -> bool:
+    """Say whether a run looked at the page before the baseline's did: a late result replaces no newer one (B7).
+
+    Ids are ULIDs and begin with when a run was opened. An occurrence that was due before a run made by hand, but opened
+    after it, looked later. A baseline from the future was taken while the clock was wrong and silences nothing.
+    """
+    return run.due_at < baseline.due_at <= now and run.id < baseline.run
 
 
 def _kept(judged: Judgement, state: WatchState, why: str) -> Decision:
@@ -55,12 +63,18 @@ def _kept(judged: Judgement, state: WatchState, why: str) -> Decision:
 
 
 def _bad(watch: Watch, run: Run, judged: Judgement, state: WatchState, now: datetime, new_event: NewEvent) -> Decision:
-    if judged.fault and judged.fault.retryable and run.attempt <= watch.limits.retries:
+    if judged.fault and run.attempt <= watch.limits.retries and _worth_another(judged.fault, watch):
         seconds = _wait(judged.fault)
         why = f"{judged.reason}; tried again in {seconds:.0f} s"
         return replace(_kept(judged, state, why), retry=Retry(now + timedelta(seconds=seconds), judged.reason))
     after, told = incident.worse(watch, judged, state, now, new_event)
     return replace(_kept(judged, after, judged.reason), notifications=told)
+
+
+def _worth_another(fault: Fault, watch: Watch) -> bool:
+    """Say whether a paid retry may help: what the API calls retryable, and what else the user asked for by number."""
+    asked_for = watch.limits.retries_are_set and (fault.code is Code.TIMEOUT or fault.category == "UNKNOWN")
+    return fault.retryable or asked_for
 
 
 def _wait(fault: Fault) -> float:

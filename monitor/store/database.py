@@ -17,7 +17,7 @@ import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
-from monitor.errors import StoreBusy, StoreError, StoreUnwritable
+from monitor.errors import StoreBusy, StoreError, StoreReplaced, StoreUnwritable
 from monitor.store import migrate, sqlite
 
 _POOL = 8  # connections kept; as many again are opened when more threads read at once
@@ -54,6 +54,8 @@ class Database:
                 raise StoreError(f"{path}: there is no store yet", hint="the first run makes it")
             with closing(sqlite.connect(path, busy_timeout=busy_timeout)) as connection:
                 revision = sqlite.revision_of(connection, path)
+                if revision is None:
+                    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # only an empty file can be given it
                 journal = sqlite.set_journal(connection, path)
             if revision != sqlite.REVISIONS[-1]:
                 migrate.bring_up(path)
@@ -77,17 +79,23 @@ class Database:
         if not self._writing.acquire(timeout=self._busy_timeout):
             raise StoreBusy(f"{self.path}: another thread writes for too long", hint="try again")
         try:
+            self.check_same_file()
             with sqlite.translated(self.path), self._transaction(write=True) as connection:
+                self.check_same_file()  # it may have been replaced while the lock was waited for
                 yield connection
         finally:
             self._writing.release()
 
     def check_same_file(self) -> None:
-        """Raise StoreUnwritable when the file was deleted or replaced since it was opened (reliability.md row 104)."""
+        """Raise StoreReplaced when the file was deleted or replaced since it was opened (reliability.md row 104).
+
+        Every write asks, holding the write lock: else connections from before would go on writing to a file that has
+        no name any more, and those made since to another one.
+        """
         if _identity(self.path) != self._file:
-            raise StoreUnwritable(
-                f"{self.path}: the file was deleted or replaced while in use",
-                hint="stop the program and put the file back",
+            raise StoreReplaced(
+                f"{self.path}: the file was deleted or replaced while in use; nothing is written",
+                hint="put the file back, or restart the program to use the new one",
             )
 
     @contextmanager
@@ -112,6 +120,6 @@ def _begin(connection: sqlalchemy.Connection) -> None:
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_dev, found.st_ino

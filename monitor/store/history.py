@@ -99,6 +99,21 @@ def last_occurrence(connection: Connection, watch: str) -> datetime | None:
     return found
 
 
+def occurrence_counts(connection: Connection, watch: str, since: datetime) -> dict[str, int]:
+    """Return how many cron occurrences of a watch due since an instant have a row, by verdict or `unfinished`."""
+    found = dict.fromkeys((*(str(verdict) for verdict in Verdict), "unfinished"), 0)
+    query = select(func.coalesce(runs.c.verdict, "unfinished"), func.count())
+    query = query.where(runs.c.watch == watch, runs.c.due_at >= since, runs.c.trigger == "cron")
+    return found | {row[0]: row[1] for row in connection.execute(query.group_by(runs.c.verdict))}
+
+
+def occurrences(connection: Connection, watch: str, since: datetime, limit: int) -> list[datetime]:
+    """Return the due instants of the cron occurrences of a watch that have a row, in order."""
+    query = select(runs.c.due_at).where(runs.c.watch == watch, runs.c.due_at >= since, runs.c.trigger == "cron")
+    query = query.order_by(runs.c.due_at).limit(max(0, min(limit, LIMIT)))
+    return list(connection.execute(query).scalars())
+
+
 def counts(connection: Connection) -> dict[str, int]:
     """Return how many records there are of each verdict, and how many runs are unfinished or wait for a retry."""
     found = dict.fromkeys((str(verdict) for verdict in Verdict), 0)
@@ -141,13 +156,13 @@ def _disagreements(connection: Connection) -> list[str]:
         .where(not_good),
         "messages of runs that are not judged": select(func.count())
         .select_from(outbox.join(runs, runs.c.id == outbox.c.run))
-        .where(runs.c.stage != "judged"),
+        .where(runs.c.stage != "judged", outbox.c.watch != ""),  # a stop may be told before its run is judged
     }
     counted = {what: connection.execute(query).scalar_one() for what, query in checks.items()}
     return [f"{number} {what}" for what, number in counted.items() if number]
 
 
 def mark(connection: Connection, name: str, now: datetime) -> None:
-    """Write one small row, so that a commit has something to prove."""
+    """Write an instant under a name, in place of the one before."""
     row = insert(marks).values(name=name, at=now)
     connection.execute(row.on_conflict_do_update(index_elements=["name"], set_={"at": now}))

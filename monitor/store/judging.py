@@ -14,8 +14,8 @@ from sqlalchemy.dialects.sqlite import insert
 from monitor.agent.outcome import Outcome
 from monitor.errors import StoreConflict
 from monitor.judge.decision import Baseline, Decision, Verdict, WatchState
-from monitor.store import opening, rows
-from monitor.store.records import NewDelivery, Record
+from monitor.store import opening, rows, stops
+from monitor.store.records import EndedStop, NewDelivery, NewStop, Notice, Record
 from monitor.store.tables import UNFINISHED, outbox, retries, runs, watch_state
 from monitor.watch.run import Run
 
@@ -62,9 +62,13 @@ def judge(
 
 def replace_state(connection: Connection, run: Run, decision: Decision, now: datetime) -> None:
     """Write the watch's next state; the baseline stays or becomes this run's result (reliability.md B1)."""
-    state = decision.state
     before = connection.execute(select(watch_state).where(watch_state.c.watch == run.watch)).one_or_none()
     _check_baseline(run, decision, before)
+    write_state(connection, run.watch, decision.state, run.id, now)
+
+
+def write_state(connection: Connection, watch: str, state: WatchState, last_run: str, now: datetime) -> None:
+    """Write a state of a watch as it is given."""
     incident = state.incident
     values = {
         "generation": state.generation,
@@ -74,14 +78,12 @@ def replace_state(connection: Connection, run: Run, decision: Decision, now: dat
         "incident_opened_at": incident.opened_at if incident else None,
         "incident_code": str(incident.code) if incident else None,
         "incident_announced": incident.announced if incident else None,
-        "last_run": run.id,
+        "last_run": last_run,
         "last_good_at": state.last_good_at,
         "updated_at": now,
     }
     connection.execute(
-        insert(watch_state)
-        .values(watch=run.watch, **values)
-        .on_conflict_do_update(index_elements=["watch"], set_=values)
+        insert(watch_state).values(watch=watch, **values).on_conflict_do_update(index_elements=["watch"], set_=values)
     )
 
 
@@ -95,13 +97,38 @@ def _check_baseline(run: Run, decision: Decision, before: Row[tuple[object, ...]
         raise StoreConflict(f"run {run.id} ended {decision.verdict}: its result cannot become the baseline")
 
 
-def enqueue(connection: Connection, run: Run, deliveries: Sequence[NewDelivery], now: datetime) -> None:
+def change_stops(connection: Connection, run: Run, changes: Sequence[NewStop | EndedStop], now: datetime) -> None:
+    """Open and close the stops that a run gives rise to or proves to be over, each with its messages."""
+    for change in changes:
+        if isinstance(change, NewStop):
+            open_stop(connection, change, run.id, now)
+        elif stops.closed(connection, change.kind, proved_by=run.id) is not None:
+            enqueue(connection, run.id, "", change.deliveries, now)
+
+
+def open_stop(connection: Connection, stop: NewStop, run: str, now: datetime) -> bool:
+    """Open a stop with its messages, which belong to no watch; False, and no message, when it is open already."""
+    new = stops.opened(connection, stop, run, now)
+    if new:
+        enqueue(connection, run, "", stop.deliveries, now)
+    return new
+
+
+def tell_once(connection: Connection, notice: Notice, run: str, watch: str, now: datetime) -> bool:
+    """Write the messages of a notice if its key was never told."""
+    first = stops.first_time(connection, notice.key, now)
+    if first:
+        enqueue(connection, run, watch, notice.deliveries, now)
+    return first
+
+
+def enqueue(connection: Connection, run: str, watch: str, deliveries: Sequence[NewDelivery], now: datetime) -> None:
     """Insert one pending outbox row per delivery, in their order; a pair (event, target) that exists stays one row."""
     for each in deliveries:
         row = {
             "event": each.event,
-            "run": run.id,
-            "watch": run.watch,
+            "run": run,
+            "watch": watch,
             "target": each.target,
             "kind": str(each.kind),
             "title": each.title,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +29,45 @@ def bring_up(path: Path, *, revisions: tuple[str, ...] = sqlite.REVISIONS, scrip
         poolclass=sqlalchemy.NullPool,
         hide_parameters=True,
     )
+    steps = _Steps(path, revisions, scripts)
     with engine.connect() as connection:
-        while _one_step(connection, path, revisions, scripts):
+        while steps.one(connection):
             pass
 
 
-def _one_step(connection: sqlalchemy.Connection, path: Path, revisions: tuple[str, ...], scripts: Path) -> bool:
-    with connection.begin():
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        with closing(sqlite.connect(path, busy_timeout=_WAIT)) as reader:  # sees all: nothing was written here yet
-            present = sqlite.revision_of(reader, path, revisions)
-            following = revisions[0] if present is None else next_after(present, revisions)
+@dataclass(slots=True)
+class _Steps:
+    """The way to the last revision; `made` once it began at an empty file, of which nobody needs a copy."""
+
+    path: Path
+    revisions: tuple[str, ...]
+    scripts: Path
+    made: bool = False
+
+    def one(self, connection: sqlalchemy.Connection) -> bool:
+        """Migrate to the next revision in one transaction; False at the last."""
+        with connection.begin():
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            following = self._prepared()
             if following is None:
                 return False
-            if present is not None:
-                sqlite.backup(reader, path.with_name(f"{path.name}.before-{following}"))
-        _upgrade(connection, following, scripts)
-        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-        if broken:
-            raise sqlite3.IntegrityError(f"migration {following} leaves {len(broken)} rows that refer to nothing")
-    return True
+            _upgrade(connection, following, self.scripts)
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+            if broken:
+                raise sqlite3.IntegrityError(f"migration {following} leaves {len(broken)} rows that refer to nothing")
+        return True
+
+    def _prepared(self) -> str | None:
+        """Return the next revision, None at the last; what is to be changed was copied first."""
+        with closing(sqlite.connect(self.path, busy_timeout=_WAIT)) as reader:  # sees all: nothing was written here yet
+            present = sqlite.revision_of(reader, self.path, self.revisions)
+            if present is None:
+                self.made = True
+                return self.revisions[0]
+            following = next_after(present, self.revisions)
+            if following is not None and not self.made:
+                sqlite.backup(reader, self.path.with_name(f"{self.path.name}.before-{following}"))
+            return following
 
 
 def next_after(present: str, revisions: tuple[str, ...]) -> str | None:

@@ -16,17 +16,25 @@ from sqlalchemy.dialects.sqlite import insert
 from monitor.agent.outcome import Outcome
 from monitor.errors import StoreConflict
 from monitor.judge.decision import Verdict
-from monitor.store import rows, terminal
+from monitor.store import rows, stops, terminal
 from monitor.store.columns import pack
-from monitor.store.records import Begun, Existing, Record, Unfinished
+from monitor.store.records import Begun, Existing, Record, Refused, StartLimits, Unfinished
 from monitor.store.tables import UNFINISHED, retries, runs
 from monitor.watch.run import Run, Trigger
 
 _STEPS_MAX = 2**31 - 1
 
 
-def begin(connection: Connection, run: Run, fields: dict[str, Any]) -> Begun | Existing:
-    """Insert the intent row, or say what is in its way; a waiting retry of the same attempt is used up."""
+def begin(
+    connection: Connection, run: Run, fields: dict[str, Any], limits: StartLimits | None = None
+) -> Begun | Existing | Refused:
+    """Insert the intent row, or say what is in its way; a waiting retry of the same attempt is used up.
+
+    A run that is refused leaves no row, and its retry waits on.
+    """
+    refused = None if limits is None else stops.refusal(connection, run, limits, fields["opened_at"])
+    if refused is not None:
+        return refused
     added = connection.execute(
         insert(runs).values(**_occurrence(run), stage="intent", notifications=0, **fields).on_conflict_do_nothing()
     )

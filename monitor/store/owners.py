@@ -94,6 +94,18 @@ def alive(state_dir: Path, owner_id: str) -> bool:
     return False
 
 
+def living(state_dir: Path) -> list[str]:
+    """Return who uses a state folder at the moment, in words; a process of ours that holds no owner is not seen."""
+    found = []
+    for path in sorted((state_dir / _FOLDER).glob("*.lock")):
+        if alive(state_dir, path.stem):
+            try:
+                found.append(_holder(path.read_bytes()[:_NOTE_MAX]))
+            except FileNotFoundError:
+                continue  # it ended just now
+    return found
+
+
 class DaemonLock:
     """Held by the one daemon of a state folder while it is entered (reliability.md R7, row 108)."""
 

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from monitor.agent.outcome import Outcome
+from monitor.judge.decision import WatchState
 from monitor.watch.run import Run
+
+StopKind = Literal["auth", "billing"]
+Standing = Literal["newest", "newest_good", "past"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,7 @@ class Record:
     generation: str = ""
     raw: Any = None
     streaming_url: str | None = None
+    rejudged_from: str | None = None  # the verdict that the record had at first, where it was judged again since
 
     def as_json(self) -> dict[str, Any]:
         """Return the object of `monitor run --json` and `history --json` (interface.md)."""
@@ -108,7 +114,7 @@ class Record:
             "notifications": self.notifications,
             "started_at": stamp(self.started_at),
             "finished_at": stamp(self.finished_at),
-        }
+        } | ({"dry": True} if self.dry else {})
 
 
 def stamp(instant: datetime | None) -> str | None:
@@ -136,6 +142,102 @@ class Existing:
     reason: Literal["recorded", "running"]
     unfinished: Unfinished | None = None
     record: Record | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartLimits:
+    """What may stop a run from being started, checked in the transaction that would begin it (reliability.md A5, A6).
+
+    `per_watch` and `in_all` are the most runs since `day_start`, None for no ceiling. `key_digest` names the API key
+    that the request would carry. `probe` lets the run through an open stop at any time: somebody asked for it by hand.
+    """
+
+    per_watch: int | None
+    in_all: int | None
+    day_start: datetime
+    key_digest: str | None
+    probe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No run was begun and no row was written: a ceiling is reached or a stop is open. `reason` is one line.
+
+    `whole` is True for the ceiling of all watches.
+    """
+
+    code: Literal["CEILING", "BREAKER"]
+    reason: str
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """An open stop: no run is started, but for a probe not before `probe_at`. `run` is the run that opened it."""
+
+    kind: StopKind
+    code: str
+    message: str
+    opened_at: datetime
+    probe_at: datetime
+    key_digest: str | None
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewStop:
+    """A stop that a run gives rise to; `deliveries` are written only if it was not open yet."""
+
+    kind: StopKind
+    code: str
+    message: str
+    key_digest: str | None
+    deliveries: tuple[NewDelivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EndedStop:
+    """A stop that a run proves to be over; `deliveries` are written only if it was open and the run began after it."""
+
+    kind: StopKind
+    deliveries: tuple[NewDelivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Messages that are written only if `key` was not told before (`ceiling:espresso:2026-11-21`)."""
+
+    key: str
+    deliveries: tuple[NewDelivery, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejudging:
+    """A finished record as it takes to judge it again.
+
+    `state` is what to judge against, never with the record's own result as the baseline. `standing` says what the new
+    judgement may change: `newest`: the whole state of the watch; `newest_good`: only bad runs came after it, so the
+    baseline but no incident; `past`: the record alone (reliability.md B7).
+    """
+
+    run: Run
+    outcome: Outcome
+    state: WatchState
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a record said until it was judged again at `replaced_at`."""
+
+    replaced_at: datetime
+    generation: str
+    verdict: str
+    code: str | None
+    reason: str
+    changes: list[dict[str, Any]]
+    violations: list[dict[str, Any]]
+    result: Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, select
 
 from monitor.judge.decision import Incident
-from monitor.store.records import Delivery, Record, Unfinished
-from monitor.store.tables import outbox, runs
+from monitor.store.records import Delivery, Judgement, Record, Stop, Unfinished
+from monitor.store.tables import judgements, outbox, runs, stops
 from monitor.watch.run import Run, Trigger
 
 # Built once: putting thirty columns into a statement costs more than SQLite takes to answer it.
-WHOLE = select(runs)
-RECORDS = select(*(column for column in runs.c if column.name not in {"goal", "terminal"}))
+_FIRST_VERDICT = (
+    select(judgements.c.verdict)
+    .where(judgements.c.run == runs.c.id)
+    .order_by(judgements.c.id)
+    .limit(1)
+    .scalar_subquery()
+    .label("rejudged_from")
+)
+WHOLE: Select[Any] = select(runs, _FIRST_VERDICT)
+RECORDS: Select[Any] = select(*(column for column in runs.c if column.name not in {"goal", "terminal"}), _FIRST_VERDICT)
 RAW_RECORDS = RECORDS.add_columns(runs.c.terminal)
+STOPS = select(stops)
+JUDGEMENTS = select(*(column for column in judgements.c if column.name not in {"id", "run"}))
 DELIVERIES = select(*(column for column in outbox.c if column.name != "sender"))
 
 
@@ -42,6 +52,7 @@ def record(row: Row[Any], *, raw: bool = False) -> Record:
         generation=row.generation,
         raw=row.terminal.get("raw") if raw and row.terminal else None,
         streaming_url=row.streaming_url,
+        rejudged_from=row.rejudged_from,
     )
 
 
@@ -75,6 +86,17 @@ def incident(row: Row[Any]) -> Incident | None:
     if row.incident_id is None:
         return None
     return Incident(row.incident_id, row.incident_opened_at, row.incident_code, announced=row.incident_announced)
+
+
+def stop(row: Row[Any]) -> Stop:
+    """Return a row of `stops` as a `Stop`."""
+    return Stop(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
+
+
+def judgement(row: Row[Any]) -> Judgement:
+    """Return a row of `judgements` as a `Judgement`."""
+    lists = {"changes": row.changes or [], "violations": row.violations or []}
+    return Judgement(**(dict(row._mapping) | lists))  # noqa: SLF001 - as above
 
 
 def delivery(row: Row[Any]) -> Delivery:

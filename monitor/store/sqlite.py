@@ -18,7 +18,7 @@ import sqlalchemy.exc
 from monitor.errors import StoreBusy, StoreCorrupt, StoreError, StoreNewer, StoreUnwritable, UsageError
 
 APPLICATION_ID = 0x676D6F6E  # "gmon", in the header of every file that is ours
-REVISIONS = ("0001",)  # every migration in order; a test holds it against the packaged ones
+REVISIONS = ("0001", "0002")  # every migration in order; a test holds it against the packaged ones
 BUSY_TIMEOUT = 10.0  # seconds (reliability.md row 100)
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}

@@ -10,7 +10,7 @@ called again with the same values. Must not know what is done between its calls,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -19,20 +19,37 @@ from ulid import ULID
 
 from monitor.agent.outcome import Outcome
 from monitor.judge.decision import Decision, Verdict, WatchState
-from monitor.store import deliveries as messages
-from monitor.store import history, judging, opening, sqlite, terminal
+from monitor.store import judging, opening, sqlite, terminal
+from monitor.store.archive import Archive
+from monitor.store.brakes import Brakes
 from monitor.store.database import Database
-from monitor.store.records import Begun, Delivery, Existing, NewDelivery, Record, Unfinished, WatchRow
+from monitor.store.outbox import Outbox
+from monitor.store.records import (
+    Begun,
+    EndedStop,
+    Existing,
+    NewDelivery,
+    NewStop,
+    Notice,
+    Record,
+    Refused,
+    StartLimits,
+    Unfinished,
+)
+from monitor.store.upkeep import Upkeep
 from monitor.watch.run import Run, Trigger, new_id
 
-__all__ = ["Begun", "Existing", "Store"]
+__all__ = ["Begun", "Existing", "Refused", "StartLimits", "Store"]
 
 
-class Store:
-    """The database of one workspace; open it with `Store.open`."""
+class Store(Brakes, Archive, Outbox, Upkeep):
+    """The database of one workspace; open it with `Store.open`.
+
+    Runs, from intent to judged, are here; the rest is in the parts that it is made of.
+    """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._held: dict[str, str] = {}  # run id -> the owner under which this process holds the run
         self._last_id = ""
 
@@ -68,15 +85,27 @@ class Store:
 
     # Runs, from intent to settled
 
-    def begin_run(self, run: Run, *, goal: str, generation: str, owner: str, now: datetime) -> Begun | Existing:
-        """Commit the row of a run before anything is asked, or say which run stands in its way.
+    def begin_run(
+        self,
+        run: Run,
+        *,
+        goal: str,
+        generation: str,
+        owner: str,
+        now: datetime,
+        limits: StartLimits | None = None,
+    ) -> Begun | Existing | Refused:
+        """Commit the row of a run before anything is asked, or say what stands in its way.
 
         Of any number of processes that begin the same occurrence, or two of one watch, exactly one is told `Begun`
         (reliability.md A4). `goal` is the exact text that will be sent. A waiting retry of this attempt is used up.
+        With `limits`, a run that nothing else stands in the way of is `Refused` by an open stop or a ceiling, decided
+        in the same transaction (A5, A6): exactly one run of all processes passes a BILLING stop whose probe is due, and
+        an AUTH stop of another key is closed.
         """
         fields = {"goal": goal, "generation": generation, "owner": owner, "opened_at": now, "updated_at": now}
         with self._database.write() as connection:
-            answer = opening.begin(connection, run, fields)
+            answer = opening.begin(connection, run, fields, limits)
         if isinstance(answer, Begun):
             self._held[run.id] = owner
         return answer
@@ -119,7 +148,7 @@ class Store:
         with self._database.read() as connection:
             return judging.state_of(connection, watch)
 
-    def commit(
+    def commit(  # noqa: PLR0913 - all that one transaction takes
         self,
         run: Run,
         outcome: Outcome,
@@ -129,10 +158,12 @@ class Store:
         now: datetime,
         retry_run: Run | None = None,
         owner: str | None = None,
+        stops: Sequence[NewStop | EndedStop] = (),
     ) -> Record:
         """Commit a decision with all it causes in one transaction and return the record (reliability.md B1, B5, C1).
 
-        A dry run changes its own row and nothing else. `owner` is who holds the run when that is not this store.
+        A dry run changes its own row and nothing else, but for `stops`: what every run has to know of a refused key or
+        an empty purse, with messages of its own. `owner` is who holds the run when that is not this store.
         Raises StoreConflict, with nothing written, when the run is judged already, was taken over, or the decision was
         made on a state that is no longer the stored one; ValueError when retry and `retry_run` do not go together.
         """
@@ -144,19 +175,36 @@ class Store:
             record = judging.judge(connection, run, holder, outcome, decision, now, told)
             if not run.dry:
                 judging.replace_state(connection, run, decision, now)
-                judging.enqueue(connection, run, deliveries, now)
+                judging.enqueue(connection, run.id, run.watch, deliveries, now)
                 if retry_run is not None:
                     judging.wait_to_retry(connection, decision, retry_run)
+            judging.change_stops(connection, run, stops, now)
         self._held.pop(run.id, None)
         return record
 
-    def record_skip(
-        self, watch: str, due_at: datetime, trigger: Trigger, verdict: Verdict, code: str, reason: str, now: datetime
+    def record_skip(  # noqa: PLR0913 - the columns of one record
+        self,
+        watch: str,
+        due_at: datetime,
+        trigger: Trigger,
+        verdict: Verdict,
+        code: str,
+        reason: str,
+        now: datetime,
+        *,
+        notice: Notice | None = None,
     ) -> Record | None:
-        """Record an occurrence that did not run (MISSED, SKIPPED); None when it has a row already."""
+        """Record an occurrence that did not run (MISSED, SKIPPED), and in the same transaction what is told of it once.
+
+        Returns None, with nothing written, when the occurrence has a row already.
+        """
         fields = opening.skip_fields(verdict, code, reason, now)
         with self._database.write() as connection:
-            return opening.skip(connection, Run(self._skip_id(now), watch, due_at, 1, trigger), fields)
+            run = Run(self._skip_id(now), watch, due_at, 1, trigger)
+            record = opening.skip(connection, run, fields)
+            if record is not None and notice is not None:
+                judging.tell_once(connection, notice, run.id, watch, now)
+        return record
 
     # Retries that wait
 
@@ -175,109 +223,6 @@ class Store:
         """Forget a waiting retry, of a watch that is gone or that ran again meanwhile; False when none waited."""
         with self._database.write() as connection:
             return opening.drop_retry(connection, run)
-
-    # Records
-
-    def history(self, watch: str, limit: int = 20, verdict: str | None = None) -> list[Record]:
-        """Return the records of a watch, newest first; at most 100,000."""
-        with self._database.read() as connection:
-            return history.history(connection, watch, limit, None if verdict is None else [str(verdict)])
-
-    def latest_result(self, watch: str, n: int = 1) -> list[Record]:
-        """Return the newest `n` records with a valid result, newest first, without dry runs."""
-        with self._database.read() as connection:
-            return history.good(connection, watch, n)
-
-    def record(self, name: str, raw: bool = False) -> Record | None:  # noqa: FBT001, FBT002 - the one flag is what its name says
-        """Return a record by its id, a unique beginning of it (6 characters or more), or the remote run_id.
-
-        Raises UsageError when several ids begin so; None for runs that are not judged.
-        """
-        with self._database.read() as connection:
-            return history.record(connection, name, raw=raw)
-
-    def watch_rows(self, now_day_start: datetime) -> list[WatchRow]:
-        """Return what `status` shows of every watch that has run; `now_day_start` begins "today"."""
-        with self._database.read() as connection:
-            return history.watch_rows(connection, now_day_start)
-
-    def runs_since(self, watch: str | None, instant: datetime) -> int:
-        """Return how many runs one watch, or all, opened since an instant; what spending ceilings count."""
-        with self._database.read() as connection:
-            return history.runs_since(connection, watch, instant)
-
-    def last_occurrence(self, watch: str) -> datetime | None:
-        """Return the due instant of the newest recorded cron occurrence, run or not."""
-        with self._database.read() as connection:
-            return history.last_occurrence(connection, watch)
-
-    def counts(self) -> dict[str, int]:
-        """Return the number of records by verdict, and of `unfinished` runs and waiting `retries`."""
-        with self._database.read() as connection:
-            return history.counts(connection)
-
-    # The outbox
-
-    def claim(self, now: datetime, limit: int, sender: str, *, skip_targets: Collection[str] = ()) -> list[Delivery]:
-        """Take due messages for sending, oldest first; only the oldest undelivered one of each (watch, target).
-
-        They are committed as sending, with one attempt more, before this returns (reliability.md C2).
-        """
-        with self._database.write() as connection:
-            return messages.claim(connection, now, limit, sender, skip_targets)
-
-    def delivered(self, delivery_id: int, now: datetime) -> bool:
-        """Close a message that its target took; False when it was closed before."""
-        with self._database.write() as connection:
-            return messages.delivered(connection, delivery_id, now)
-
-    def put_back(self, delivery_id: int, at: datetime, error: str, now: datetime, *, repeat: bool = False) -> bool:
-        """Let a message wait until `at`, not before `now`; `repeat` when the target may have taken it."""
-        with self._database.write() as connection:
-            return messages.put_back(connection, delivery_id, max(at, now), error, repeat=repeat)
-
-    def bury(self, delivery_id: int, error: str, now: datetime) -> bool:
-        """Make a message a dead letter; False when it was closed before."""
-        with self._database.write() as connection:
-            return messages.bury(connection, delivery_id, error, now)
-
-    def release(self, sender_not_alive: Callable[[str], bool]) -> int:
-        """Give back what dead senders were sending, flagged `repeat`; returns how many messages."""
-        with self._database.read() as connection:
-            found = messages.senders(connection)
-        dead = [sender for sender in found if sender_not_alive(sender)]
-        if not dead:
-            return 0
-        with self._database.write() as connection:
-            return messages.release(connection, dead)
-
-    def outbox(self, state: str | None = None, limit: int = 100) -> list[Delivery]:
-        """Return messages, newest first, of one state or all."""
-        with self._database.read() as connection:
-            return messages.listed(connection, state, limit)
-
-    def outbox_counts(self) -> dict[str, int]:
-        """Return the number of messages `pending`, `sending` and `dead`."""
-        with self._database.read() as connection:
-            return messages.counts(connection)
-
-    def next_delivery_at(self, *, skip_targets: Collection[str] = ()) -> datetime | None:
-        """Return when the next message can be claimed; None when none waits."""
-        with self._database.read() as connection:
-            return messages.next_at(connection, skip_targets)
-
-    # Health
-
-    def probe_write(self, now: datetime) -> None:
-        """Prove with a small commit that the store can be written; called before every POST (reliability.md R3)."""
-        self._database.check_same_file()
-        with self._database.write() as connection:
-            history.mark(connection, "probe", now)
-
-    def integrity(self) -> list[str]:
-        """Return what is wrong with the database, in words; an empty list when it is sound. Reads the whole file."""
-        with self._database.read() as connection:
-            return history.damage(connection)
 
     def _owner_of(self, row_id: str) -> str:
         return opening.owner_in(self._held.get, row_id)

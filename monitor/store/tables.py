@@ -83,6 +83,9 @@ watch_state = Table(
     Column("last_good_at", Instant),
     Column("updated_at", Instant, nullable=False),
 )
+# For the foreign keys: without them, deleting a record walks through every watch.
+Index("watch_state_baseline_run", watch_state.c.baseline_run)
+Index("watch_state_last_run", watch_state.c.last_run)
 
 retries = Table(
     "retries",
@@ -132,3 +135,45 @@ marks = Table(
     Column("name", Name, primary_key=True, nullable=False),
     Column("at", Instant, nullable=False),
 )
+
+# An open stop: no run is started while its row exists (reliability.md A6).
+stops = Table(
+    "stops",
+    metadata,
+    Column("kind", Name, primary_key=True, nullable=False),
+    Column("code", Name, nullable=False),
+    Column("message", Words, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("probe_at", Instant, nullable=False),
+    Column("key_digest", Name),
+    Column("run", Name, ForeignKey("runs.id"), nullable=False),
+    CheckConstraint("kind IN ('auth', 'billing')", name="stops_kind"),
+)
+Index("stops_run", stops.c.run)
+
+# What is told once, such as a ceiling on one day; the key says what.
+notices = Table(
+    "notices",
+    metadata,
+    Column("key", Name, primary_key=True, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+Index("notices_at", notices.c.at)
+
+# What a record said before it was judged again; nothing of it is ever changed.
+judgements = Table(
+    "judgements",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True, nullable=False),
+    Column("run", Name, ForeignKey("runs.id"), nullable=False),
+    Column("replaced_at", Instant, nullable=False),
+    Column("generation", Name, nullable=False),
+    Column("verdict", Name, nullable=False),
+    Column("code", Name),
+    Column("reason", Words, nullable=False),
+    Column("changes", Packed),
+    Column("violations", Packed),
+    Column("result", Packed),
+    sqlite_autoincrement=True,
+)
+Index("judgements_run", judgements.c.run, judgements.c.id)

@@ -6,7 +6,6 @@ check, nor when or where a watch runs.
 
 from __future__ import annotations
 
-import os
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,12 +20,14 @@ from monitor.files.documents import Document
 from monitor.files.problems import Problem, in_order
 from monitor.watch import names
 from monitor.watch.findings import Check
+from monitor.watch.listing import watch_files
 from monitor.watch.model import Watch
 from monitor.watch.promised import PROMISED
 from monitor.watch.references import misplaced_references
 from monitor.watch.schema_files import SchemaFiles
 
 FOLDER = "watches"
+_WITHOUT_SCHEMA = frozenset({"output_schema", "compare"})  # compare's pointers cannot be looked up then
 _STAND_INS: dict[str, Any] = {  # for fields that are wrong or absent; no check finds anything in them
     "name": "x",
     "url": "https://example.com/",
@@ -111,50 +112,35 @@ class _Loading:
     checks: Sequence[Check]
     defaults: Document | None
     default_timezone: str | None
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[tuple[str, Problem]] = field(default_factory=list)
     entries: list[_Entry] = field(default_factory=list)
-    refused: dict[str, list[Problem]] = field(default_factory=dict)
+    refused: dict[str, list[tuple[str, Problem]]] = field(default_factory=dict)
+    reading: str = ""  # the file in hand: a problem may stand in another one (a schema, monitor.yaml)
+    read: dict[str, Path] = field(default_factory=dict)
     named: dict[str, list[tuple[str, Problem]]] = field(default_factory=dict)
     schemas: SchemaFiles = field(init=False)
 
     def __post_init__(self) -> None:
         self.schemas = SchemaFiles(self.root)
 
-    def files(self) -> list[Path]:
-        """Return the files of `watches/` in the order of their paths; what cannot be listed becomes a problem."""
+    def files(self) -> Iterator[Path]:
+        """Yield the files of `watches/`; what cannot be listed becomes a problem."""
         folder = self.root / FOLDER
         if not folder.is_dir():
             self._add(Problem(FOLDER, 0, 0, "", "there is no such folder", "monitor init makes one", warning=True))
-            return []
-        return sorted(self._walk(folder, frozenset()))
+            return
+        yield from self.chosen([folder])
 
     def chosen(self, only: Sequence[Path]) -> Iterator[Path]:
         """Yield the files that were named, and the files of the folders that were named."""
         for path in only:
-            if path.is_dir():
-                yield from sorted(self._walk(path, frozenset()))
-            else:
+            if not path.is_dir():
                 yield path
-
-    def _walk(self, folder: Path, above: frozenset[str]) -> Iterator[Path]:
-        here = os.path.realpath(folder)
-        if here in above:
-            return  # a link that leads back up
-        try:
-            with os.scandir(folder) as listed:
-                entries = list(listed)
-        except OSError as problem:
-            self._add(
-                Problem(self.shown(folder), 0, 0, "", f"this folder cannot be read: {(problem.strerror or '').lower()}")
-            )
-            return
-        for entry in entries:
-            if entry.name.startswith((".", "#")) or entry.name.endswith("~"):
-                continue  # hidden, or an editor's copy
-            if entry.is_dir():
-                yield from self._walk(folder / entry.name, above | {here})
-            elif entry.name.lower().endswith((".yaml", ".yml")):
-                yield folder / entry.name
+                continue
+            found, problems = watch_files(path, self.shown)
+            for problem in problems:
+                self._add(problem)
+            yield from found
 
     def shown(self, path: Path) -> str:
         """Return how a file is named to the user: relative to the workspace, if it is inside."""
@@ -167,6 +153,8 @@ class _Loading:
     def file(self, path: Path) -> None:
         """Read one file and all its watches."""
         shown = self.shown(path)
+        self.read[shown] = path
+        self.reading = shown
         read, problems = documents.read_all(path, shown)
         for problem in problems:
             self._add(problem)
@@ -178,12 +166,12 @@ class _Loading:
         for document in real:
             before = len(self.problems)
             self._watch(document, path, several=several)
-            self._note_refused(_name_of(document, path), self.problems[before:])
+            self._note_refused(_name_of(document, path), [problem for _, problem in self.problems[before:]])
 
     def _note_refused(self, name: str, problems: Sequence[Problem]) -> None:
         errors = [problem for problem in problems if not problem.warning]
         if errors:
-            self.refused.setdefault(name, []).extend(errors)
+            self.refused.setdefault(name, []).extend((self.reading, problem) for problem in errors)
 
     def _watch(self, document: Document, path: Path, *, several: bool) -> None:
         if not isinstance(document.value, dict):
@@ -198,7 +186,7 @@ class _Loading:
         self._note_name(document, path)
         whole = document.over(self.defaults) if self.defaults else document
         whole, schema_problems = self.schemas.grafted(whole, path)
-        candidate, problems = self._validated(whole, path)
+        candidate, problems = self._validated(whole, path, no_schema=bool(schema_problems))
         found = [*schema_problems, *problems]
         if candidate is not None:
             found += [problem for check in self.checks for problem in _findings(check, candidate, whole)]
@@ -214,23 +202,33 @@ class _Loading:
             place = validation.located(document, key, f'another watch is called "{name[:100]}" too')
             self.named.setdefault(names.folded(name), []).append((name, place))
 
-    def _validated(self, whole: Document, path: Path) -> tuple[_Candidate | None, list[Problem]]:
+    def _validated(self, whole: Document, path: Path, *, no_schema: bool) -> tuple[_Candidate | None, list[Problem]]:
         """Return the watch, or as much of it as is sound, and the problems of the rest."""
         values: dict[str, Any] = {"name": path.stem, **whole.value}
         if self.default_timezone:
             values.setdefault("timezone", self.default_timezone)
         try:
-            return _Candidate(Watch.model_validate(values)), []
+            watch = Watch.model_validate(values)
+            return _Candidate(watch, _WITHOUT_SCHEMA if no_schema else frozenset()), []
         except ValidationError as error:
             problems = validation.problems(error, whole, Watch, promised=PROMISED, forms=_FORMS)
             return _sound_part(values, error), [_about_stem(problem, whole) for problem in problems]
 
     def _add(self, problem: Problem) -> None:
-        self.problems.append(problem)
+        self.problems.append((self.reading, problem))
 
     def result(self) -> Loaded:
-        """Return what was loaded; watches that share a name are all refused, and each names the others' places."""
-        shared = {folded: places for folded, places in self.named.items() if len(places) > 1}
+        """Return what was loaded; watches that share a name are all refused, and each names the others' places.
+
+        A file that a watch names as its schema is no watch, and has no problems as one.
+        """
+        self.reading = ""
+        schemas = {shown for shown, path in self.read.items() if self.schemas.holds(path)}
+        named = {
+            folded: [(name, place) for name, place in places if place.file not in schemas]
+            for folded, places in self.named.items()
+        }
+        shared = {folded: places for folded, places in named.items() if len(places) > 1}
         for places in shared.values():
             for name, place in places:
                 others = ", ".join(f"{other.file}:{other.line}" for _, other in places if other is not place)
@@ -238,11 +236,15 @@ class _Loading:
                 self._add(problem)
                 self._note_refused(name, [problem])
         good = [entry for entry in self.entries if names.folded(entry.watch.name) not in shared]
+        refused = {
+            name: tuple(problem for origin, problem in problems if origin not in schemas)
+            for name, problems in self.refused.items()
+        }
         return Loaded(
             watches={entry.watch.name: entry.watch for entry in good},
-            problems=tuple(in_order(self.problems)),
+            problems=tuple(in_order(problem for origin, problem in self.problems if origin not in schemas)),
             sources={entry.watch.name: entry.source for entry in good},
-            refused={name: tuple(problems) for name, problems in self.refused.items()},
+            refused={name: problems for name, problems in refused.items() if problems},
         )
 
 
@@ -255,7 +257,7 @@ def _sound_part(values: dict[str, Any], error: ValidationError) -> _Candidate | 
     """Return a watch of the fields that are sound, so that one wrong field does not hide what checks find in others."""
     wrong = {str(entry["loc"][0]) for entry in error.errors() if entry["loc"]}
     if "output_schema" in wrong:
-        wrong.add("compare")  # its pointers cannot be looked up
+        wrong |= _WITHOUT_SCHEMA
     kept = {name: value for name, value in values.items() if name in Watch.model_fields and name not in wrong}
     try:
         return _Candidate(Watch.model_validate(_STAND_INS | kept), frozenset(wrong))

@@ -34,7 +34,13 @@ def _duration(value: object) -> object:
         return value
     if not isinstance(value, str):
         raise ValueError("a duration is a string such as 30s, 10m, 6h or 7d")  # noqa: TRY004 - pydantic reports ValueErrors
-    return durations.parse(value)
+    return durations.parse(value, zero=True)
+
+
+def _longer_than_nothing(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("a duration must be longer than nothing")
+    return value
 
 
 def _at_most_a_day(value: timedelta) -> timedelta:
@@ -43,7 +49,8 @@ def _at_most_a_day(value: timedelta) -> timedelta:
     return value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Delay = Annotated[timedelta, BeforeValidator(_duration)]  # may be 0s
+Duration = Annotated[Delay, AfterValidator(_longer_than_nothing)]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
 
@@ -167,14 +174,20 @@ class Rule(Part):
 
 
 class Limits(Part):
-    """`limits`: `timeout` of one run from the POST, queueing included."""
+    """`limits`: `timeout` of one run from the POST, queueing included; `retries` and `runs_per_day` cost money.
+
+    `retries` are paid attempts after failures that the API calls retryable; set by the user they also follow TIMEOUT
+    and UNKNOWN (interface.md, "Defaults"). `runs_per_day` counts every run of a UTC day; None is no ceiling of its own.
+    """
 
     timeout: Annotated[Duration, AfterValidator(_at_most_a_day)] = timedelta(minutes=10)
+    retries: Annotated[Whole, Field(ge=0, le=5)] = 1
+    runs_per_day: Annotated[Whole, Field(ge=1, le=100_000)] | None = None
 
     @property
-    def retries(self) -> int:
-        """Paid retries, only after failures that the API calls retryable (interface.md, "Defaults")."""
-        return 1
+    def retries_are_set(self) -> bool:
+        """True when the user asked for retries by number."""
+        return "retries" in self.model_fields_set
 
     @property
     def failing_after(self) -> int:
@@ -198,6 +211,8 @@ class Watch(Part):
     compare: Compare = Compare()
     notify: tuple[Rule, ...] = ()
     limits: Limits = Limits()
+    catch_up: Annotated[Delay, AfterValidator(_at_most_a_day)] = timedelta(days=1)
+    jitter: Annotated[Delay, AfterValidator(_at_most_a_day)] = timedelta(seconds=15)
 
     @field_validator("name")
     @classmethod

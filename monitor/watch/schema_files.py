@@ -43,6 +43,10 @@ class SchemaFiles:
             return _without(whole), self._shown(schema, whole, given)
         return whole.grafted(_FIELD, schema), []
 
+    def holds(self, path: Path) -> bool:
+        """True for a file that a watch names as its schema, sound or not."""
+        return path.resolve() in self._read
+
     def _document(self, target: Path) -> Document | DefinitionError:
         if target not in self._read:
             try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from monitor.agent.client import Client
 from monitor.agent.follow import Progress, follow
-from monitor.agent.outcome import Outcome
+from monitor.agent.outcome import Fault, Outcome
 from monitor.clock import Clock, WallClock
 from monitor.watch.model import Watch
 from monitor.watch.run import Run, new_id
@@ -27,6 +27,19 @@ class Notes:
     posts_when_stored: int | None = None
     stored: asyncio.Event = field(default_factory=asyncio.Event)
     api: ScriptedApi | None = None
+    refusals: list[Fault] = field(default_factory=list)
+    withheld: Fault | None = None
+
+    async def starting(self) -> Fault | None:
+        """Let the POST go, unless the test withholds it."""
+        return self.withheld
+
+    async def turn(self) -> None:
+        """Let every request go at once."""
+
+    async def refused(self, fault: Fault) -> None:
+        """Note what all runs would be told."""
+        self.refusals.append(fault)
 
     async def accepted(self, run_id: str, streaming_url: str | None) -> None:
         """Note the ids."""

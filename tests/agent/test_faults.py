@@ -71,7 +71,8 @@ def test_a_status_has_its_code(status: int, body: Any, code: Code) -> None:
 def test_a_gate_names_the_field(message: str, field: str) -> None:
     fault = http(403, envelope("FORBIDDEN", message))
     assert fault.code is Code.FORBIDDEN
-    assert f" {field}:" in (fault.hint or "")
+    assert f" {field} " in (fault.hint or "")
+    assert f" {field}: " in fault.message
 
 
 def test_only_busy_is_retryable_and_codes_are_case_folded() -> None:

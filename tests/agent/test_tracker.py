@@ -21,7 +21,7 @@ from monitor.agent.events import (
     Started,
     StreamingUrl,
 )
-from monitor.agent.outcome import Cancelled, Code, Completed, Failed, Fault, NotStarted, Outcome, TimedOut
+from monitor.agent.outcome import Cancelled, Code, Completed, Failed, Fault, NotStarted, Outcome, Proof, TimedOut
 from monitor.agent.pace import Terms
 from monitor.agent.tracker import TABLE, State, Tracker
 
@@ -79,8 +79,8 @@ def ended(command: h.Command) -> Outcome:
 
 def test_every_entry_of_the_table_is_a_step() -> None:
     for steps in TABLE.values():
-        for name in steps.values():
-            assert callable(getattr(Tracker, name))
+        for step in steps.values():
+            assert callable(getattr(Tracker, step.method))
 
 
 # --- the POST
@@ -92,7 +92,11 @@ def test_a_refused_run_failed_and_one_that_was_not_sent_was_not_started() -> Non
     assert ended(tracker.on(h.Refused(ODD), 1.0)) == Failed(fault=ODD)
     tracker = Tracker(TERMS)
     tracker.start()
-    assert ended(tracker.on(h.NotSent(BROKEN), 1.0)) == NotStarted(fault=BROKEN)
+    assert ended(tracker.on(h.NotSent(BROKEN), 1.0)) == NotStarted(fault=BROKEN, proof=Proof.NOT_SENT)
+    tracker = Tracker(TERMS)
+    tracker.start()
+    limited = replace(ODD, code=Code.RATE)
+    assert ended(tracker.on(h.Refused(limited), 1.0)) == Failed(fault=limited, proof=Proof.LIMITED)
 
 
 def test_the_end_stays_whatever_comes_after_it() -> None:
@@ -169,10 +173,6 @@ def a_complete_without_status(tracker: Tracker) -> h.Command:
     return tracker.on(complete(None), 5.0)
 
 
-def a_complete_of_another_run(tracker: Tracker) -> h.Command:
-    return tracker.on(complete(run_id="r9"), 5.0)
-
-
 def a_complete_without_result(tracker: Tracker) -> h.Command:
     return tracker.on(complete(result=None), 5.0)
 
@@ -182,7 +182,6 @@ ANOMALIES = [
     silence,
     a_garbled_complete,
     a_complete_without_status,
-    a_complete_of_another_run,
     a_complete_without_result,
 ]
 
@@ -210,8 +209,23 @@ def test_any_event_makes_the_run_known_and_the_first_id_counts() -> None:
     tracker = Tracker(TERMS)
     tracker.start()
     assert tracker.on(Progress("r1", "x"), 1.0) == h.Read(91.0)
-    assert tracker.on(Started("r2"), 2.0) == h.Read(92.0)
+    assert tracker.on(Started("r1"), 2.0) == h.Read(92.0)
     assert tracker.run_id == "r1"
+
+
+@pytest.mark.parametrize("second", [Started("r2"), Progress("r2", "x"), complete(run_id="r2")])
+def test_of_two_runs_in_one_stream_the_first_is_kept_and_the_list_tells_of_the_second(second: Any) -> None:
+    def strange() -> Tracker:
+        tracker = started()
+        assert tracker.on(second, 2.0) == h.Locate(2.0)
+        return tracker
+
+    tracker = strange()
+    assert tracker.on(found(run(run_id="r2"), run()), 3.0) == h.Dismiss(("r2",))
+    assert tracker.on(h.Dismissed(), 4.0) == h.Poll(4.0, "r1")
+    assert ended(tracker.on(h.Polled(done()), 5.0)).run_id == "r1"
+    assert strange().on(found(run(run_id="r2", goal="Somebody else's.")), 3.0) == h.Poll(3.0, "r1")
+    assert strange().on(h.LocateFailed(BROKEN), 3.0) == h.Poll(3.0, "r1")
 
 
 def test_heartbeats_without_an_id_end_after_two_minutes_and_with_one_at_the_deadline() -> None:
@@ -481,6 +495,56 @@ def test_a_record_without_result_is_kept_over_a_time_out() -> None:
         assert isinstance(ended(tracker.on(last, 700.0)), Completed)
 
 
+def test_a_run_that_shows_its_result_and_no_end_is_taken_as_completed() -> None:
+    stuck = run(result="price", finished_at="2026-11-21T12:00:05Z", num_of_steps=2)
+    tracker = polling()
+    assert tracker.on(h.Polled(stuck), 3.0) == h.Poll(5.0, "r1")
+    assert ended(tracker.on(h.Polled(stuck), 6.0)).kind == "completed"
+    tracker = polling()  # without its end, only once the cancel was given its time
+    going = run(result="price")
+    tracker.on(h.Polled(going), 3.0)
+    assert tracker.on(h.Polled(going), 600.0) == h.Cancel(600.0, "r1")
+    tracker.on(said(None), 601.0)
+    assert tracker.on(h.Polled(going), 602.0) == h.Cancel(607.0, "r1")
+    tracker.on(said(None), 660.0)
+    assert ended(tracker.on(h.Polled(going), 661.0)) == Completed("r1", going.raw, None, result="price")
+
+
+def test_a_run_that_never_left_the_queue_says_so() -> None:
+    tracker = polling()
+    tracker.on(h.Polled(run("PENDING")), 600.0)
+    tracker.on(said("CANCELLED"), 601.0)
+    fault = ended(tracker.on(h.PollFailed(BROKEN), 602.0)).fault
+    assert fault is not None
+    assert fault.message.endswith("never left PENDING")
+
+
+# --- somebody wants it cancelled
+
+
+def test_a_known_run_is_cancelled_at_once_and_what_the_cancel_brings_is_its_end() -> None:
+    tracker = Tracker(TERMS)
+    assert tracker.resume("r1", 100.0, cancel="by hand") == h.Cancel(100.0, "r1")
+    tracker.on(said("COMPLETED"), 101.0)
+    assert isinstance(ended(tracker.on(h.Polled(done()), 102.0)), Completed)
+    for shown in (run("CANCELLED"), run()):
+        tracker = Tracker(TERMS)
+        tracker.resume("r1", 100.0, cancel="by hand")
+        tracker.on(said("CANCELLED"), 101.0)
+        outcome = ended(tracker.on(h.Polled(shown), 102.0))
+        assert isinstance(outcome, Cancelled)
+        assert outcome.fault == Fault(Code.CANCELLED, "by hand; it was cancelled")
+
+
+def test_an_unknown_run_is_looked_for_and_then_cancelled() -> None:
+    tracker = Tracker(TERMS)
+    assert tracker.resume(None, 100.0, cancel="by hand") == h.Locate(100.0)
+    assert tracker.on(found(run()), 101.0) == h.Poll(101.0, "r1")
+    assert tracker.on(h.Polled(run()), 102.0) == h.Cancel(102.0, "r1")
+    tracker = Tracker(replace(TERMS, transport="sync"))
+    assert isinstance(ended(tracker.resume("r1", 100.0, cancel="by hand")), Cancelled)
+
+
 # --- going on after a crash
 
 
@@ -591,7 +655,9 @@ def live(world: World, *, crash: bool = False) -> tuple[Outcome, float]:
         if isinstance(command, h.End):
             return command.outcome, now
         what, now = world.carry_out(command, now)
+        before = tracker.state
         command = tracker.on(what, now)
+        assert tracker.state in TABLE[before][type(what)].leads, (before, what, tracker.state)
         if crash and world.chance.random() < 0.05 and not isinstance(command, h.End):
             known = tracker.run_id
             tracker, now = Tracker(replace(TERMS, transport=world.transport)), now + world.chance.choice([1, 100])
@@ -638,6 +704,47 @@ def test_wherever_the_stream_is_cut_the_outcome_is_the_same() -> None:
             command = tracker.on(answer, now := now + 1)
         outcomes.add(repr(command.outcome))
     assert len(outcomes) == 1
+
+
+def _anything(chance: random.Random) -> h.Happening:
+    ids = ["r1", "r1", "r1", "r2", None]
+    name = chance.choice(ids)
+    shown = run(chance.choice(["RUNNING", "COMPLETED", "FAILED", "CANCELLED", None]), chance.choice([None, "x"]))
+    return chance.choice(
+        [
+            *(h.Opened(), h.Heard(), Heartbeat(), h.Expired(), h.Lost(BROKEN), h.Dismissed()),
+            *(h.Refused(ODD), h.NotSent(BROKEN)) * chance.choice([0, 0, 0, 1]),
+            *(Garbled("x", final=chance.random() < 0.5), Progress(name, "x"), StreamingUrl(name, "u")),
+            *(Started(name or "r1"), events.Unknown("LOG", name), complete(chance.choice(["FAILED", None]), "x", name)),
+            *(h.Answered(replace(shown, run_id=name)), h.Polled(replace(shown, run_id=name or "r1"))),
+            *(h.Located(()), h.Located((shown,)), h.LocateFailed(BROKEN), h.PollFailed(BROKEN)),
+            h.PollFailed(ODD, missing=True),
+            *(said(chance.choice(["CANCELLED", "COMPLETED", None])), h.CancelFailed(BROKEN)),
+        ]
+    )
+
+
+def test_every_arrow_of_the_table_is_taken_and_no_other() -> None:
+    """What may happen in a state, in any order and however late: the table says where it leads, and lies in nothing."""
+    declared = {(a, kind, b) for a, steps in TABLE.items() for kind, step in steps.items() for b in step.leads}
+    taken = set()
+    for seed in range(8_000):
+        chance = random.Random(seed)
+        tracker, now = Tracker(replace(TERMS, transport=chance.choice(["sse", "sync"]))), 0.0
+        first = chance.choice([None, None, None, "r1", ""])
+        command = tracker.start() if first is None else tracker.resume(first or None, now)
+        for _ in range(30):
+            if isinstance(command, h.End):
+                break
+            if chance.random() < 0.6 or tracker.state is State.LOCATING:
+                now = max(now, getattr(command, "at", now))
+            now += chance.choice([0.1, 1.0, 10.0, 70.0, 130.0, 700.0] + [90_000.0] * (chance.random() < 0.05))
+            what, before = _anything(chance), tracker.state
+            command = tracker.on(what, now)
+            if type(what) in TABLE[before]:
+                taken.add((before, type(what), tracker.state))
+    assert taken - declared == set()
+    assert declared - taken == set()
 
 
 def test_created_at_orders_across_time_zones() -> None:

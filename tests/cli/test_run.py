@@ -97,8 +97,6 @@ def agent_gave_up(api: ScriptedApi) -> None:
 @pytest.mark.parametrize(
     ("when", "verdict", "code"),
     [
-        (billing, "FAILED", "BILLING"),
-        (bad_key, "FAILED", "AUTH"),
         (site_blocked, "FAILED", "SITE"),
         (broken_schema, "INVALID", "SCHEMA"),
         (agent_gave_up, "INVALID", "GOAL"),
@@ -191,6 +189,7 @@ def test_an_api_that_cannot_be_reached_is_one_line_and_nothing_is_billed(
     workspace.watch()
     monkeypatch.setenv("TINYFISH_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("TINYFISH_API_KEY", "sk-tinyfish-test")
+    workspace.watch(limits={"timeout": "2s"})  # the first further start would come later than that
     said = workspace("run", "espresso-machine", "--json")
     assert said.code == 3
     (record,) = said.json

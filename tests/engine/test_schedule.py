@@ -91,7 +91,7 @@ async def test_nothing_fires_before_it_is_due_nor_after_the_schedule_closed() ->
     heard = Heard(clock)
     early: list[float] = []
     watch = make_watch(cron="* * * * *")
-    heard.schedule._due = lambda watch, at: early.append((clock.now() - at - offset(watch.name)).total_seconds())
+    heard.schedule._due = lambda watch, at: early.append((clock.now() - at - offset(watch)).total_seconds())
     heard.schedule.add([watch], clock.now())
     async with heard.schedule:
         await until(lambda: len(early) >= 5)
@@ -182,13 +182,14 @@ def test_a_schedule_reads_no_time_but_the_clock_it_is_given() -> None:
 
 
 def test_offsets_are_the_same_for_the_same_name_and_spread_over_the_window() -> None:
-    found = {name: offset(name) for name in (f"watch-{number}" for number in range(500))}
-    assert found == {name: offset(name) for name in found}
-    assert offset("espresso-machine") == timedelta(seconds=int(offset("espresso-machine").total_seconds()))
+    watches = [make_watch(name=f"watch-{number}") for number in range(500)]
+    found = {watch.name: offset(watch) for watch in watches}
+    assert found == {watch.name: offset(watch) for watch in watches}
     assert {delay.total_seconds() for delay in found.values()} == set(range(15))
     counts = [list(found.values()).count(timedelta(seconds=number)) for number in range(15)]
     assert max(counts) < 3 * min(counts)
-    assert offset("any", timedelta(0)) == timedelta(0)
+    assert offset(make_watch(jitter="0s")) == timedelta(0)
+    assert offset(make_watch(name="watch-1", jitter="10m")) > timedelta(seconds=15)
 
 
 # --- what is overdue

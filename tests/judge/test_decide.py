@@ -162,10 +162,19 @@ def test_a_run_older_than_the_baseline_is_history_only() -> None:
         (done(GOOD), Verdict.UNCHANGED),
         (failed(), Verdict.FAILED),
     ):
-        decision = judged(outcome, ANNOUNCED, due_at=NOW - timedelta(hours=2))
+        decision = judged(outcome, ANNOUNCED, id="Q9", due_at=NOW - timedelta(hours=2))
         assert decision.verdict is verdict
         assert (decision.state, decision.notifications, decision.retry) == (ANNOUNCED, (), None)
         assert decision.reason.startswith("older than the baseline, history only (")
+
+
+def test_an_older_occurrence_that_looked_later_is_judged_as_any_other() -> None:
+    """A run by hand at 12:00:05 took the baseline; the occurrence of 12:00:00 was opened at 12:00:10."""
+    decision = judged(done(OTHER), due_at=NOW - timedelta(hours=2))
+    assert decision.verdict is Verdict.CHANGED
+    assert decision.state.baseline is not None
+    assert decision.state.baseline.run == "R1"
+    assert [note.kind for note in decision.notifications] == [Kind.CHANGE]
 
 
 def test_a_baseline_from_the_future_silences_nothing() -> None:
@@ -246,6 +255,25 @@ def test_recovery_and_change_of_one_run_are_both_told() -> None:
     both = judged(done(OTHER), ANNOUNCED).notifications
     assert [n.kind for n in both] == [Kind.RECOVERY, Kind.CHANGE]
     assert len({n.event for n in both}) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "limits", "again"),
+    [
+        (Fault(Code.TIMEOUT, "slow"), {}, False),
+        (Fault(Code.TIMEOUT, "slow"), {"retries": 1}, True),
+        (Fault(Code.AGENT, "odd", category="UNKNOWN"), {}, False),
+        (Fault(Code.AGENT, "odd", category="UNKNOWN"), {"retries": 2}, True),
+        (Fault(Code.SITE, "blocked"), {"retries": 5}, False),
+        (Fault(Code.AGENT, "gave up", category="AGENT_FAILURE"), {"retries": 5}, False),
+        (Fault(Code.AGENT, "busy", retryable=True), {}, True),
+        (Fault(Code.AGENT, "busy", retryable=True), {"retries": 0}, False),
+    ],
+)
+def test_a_paid_retry_follows_only_what_it_may_help(fault: Fault, limits: dict[str, Any], again: bool) -> None:
+    """interface.md, "Defaults": SYSTEM_FAILURE and SERVICE_BUSY; TIMEOUT and UNKNOWN where retries are set."""
+    decision = judged(Failed(fault=fault), KNOWN, make_watch(limits=limits))
+    assert (decision.retry is not None) is again
 
 
 @pytest.mark.parametrize(

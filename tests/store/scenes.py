@@ -98,11 +98,19 @@ def retry_of(run: Run, minutes: float) -> tuple[Retry, Run]:
     return Retry(at(minutes), "SYSTEM_FAILURE is retryable"), again
 
 
-def finish(store: Store, run: Run, decision: Decision, *letters: NewDelivery, outcome: Outcome | None = None) -> Record:
+def finish(
+    store: Store,
+    run: Run,
+    decision: Decision,
+    *letters: NewDelivery,
+    outcome: Outcome | None = None,
+    now: datetime = NOW,
+    **others: Any,
+) -> Record:
     """Settle and commit a run that was begun."""
     end = outcome or completed(decision.result)
-    store.settle(run.id, end, NOW)
-    return store.commit(run, end, decision, letters, now=NOW)
+    store.settle(run.id, end, now)
+    return store.commit(run, end, decision, letters, now=now, **others)
 
 
 def whole(store: Store, run: Run, decision: Decision, *letters: NewDelivery) -> Record:

@@ -21,12 +21,12 @@ from monitor.errors import StoreError, StoreNewer
 from monitor.store import migrate, sqlite
 from monitor.store.store import Store
 from monitor.store.tables import metadata
-from tests.store.scenes import good, make_run, whole
+from tests.store.scenes import good, letter, make_run, whole
 
-SECOND = """
+THIRD = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0002", "0001"
+revision, down_revision = "0003", "0002"
 def upgrade():
     with op.batch_alter_table("watch_state") as batch:
         batch.add_column(sa.Column("paused_until", sa.BigInteger))
@@ -35,25 +35,25 @@ def upgrade():
 """
 BROKEN = """
 from alembic import op
-revision, down_revision = "0002", "0001"
+revision, down_revision = "0003", "0002"
 def upgrade():
     op.execute("DELETE FROM runs")
 """
-BOTH = ("0001", "0002")
+LATER = (*sqlite.REVISIONS, "0003")
 
 
-def later(tmp_path: Path, second: str) -> Path:
+def later(tmp_path: Path, third: str) -> Path:
     """The packaged migrations, and one more."""
     scripts = tmp_path / "migrations"
     if not scripts.exists():
         shutil.copytree(migrate.MIGRATIONS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-        (scripts / "versions" / "v0002_later.py").write_text(second)
+        (scripts / "versions" / "v0003_later.py").write_text(third)
     return scripts
 
 
 def version_of(path: Path) -> str | None:
     with closing(sqlite.connect(path, busy_timeout=1)) as connection:
-        return sqlite.revision_of(connection, path, BOTH)
+        return sqlite.revision_of(connection, path, LATER)
 
 
 def tables_of(path: Path) -> set[str]:
@@ -122,15 +122,34 @@ def test_an_older_store_is_migrated_and_copied_first(tmp_path: Path) -> None:
     path = tmp_path / "monitor.db"
     with Store.open(str(path)) as store:
         whole(store, run := make_run(), good(run))
-    migrate.bring_up(path, revisions=BOTH, scripts=later(tmp_path, SECOND))
-    assert version_of(path) == "0002"
+    migrate.bring_up(path, revisions=LATER, scripts=later(tmp_path, THIRD))
+    assert version_of(path) == "0003"
     assert "notes" in tables_of(path)
-    copy = tmp_path / "monitor.db.before-0002"
+    copy = tmp_path / "monitor.db.before-0003"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with Store.open(str(copy)) as before:
         assert [record.id for record in before.history("espresso")] == [run.id]
     with pytest.raises(StoreNewer):
         Store.open(str(path))
+
+
+def test_a_store_of_the_first_release_is_brought_up_with_all_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "monitor.db"
+    with Store.open(str(path)) as store:
+        record = whole(store, run := make_run(), good(run), letter("e1"))
+        state = store.state_of("espresso")
+    with closing(sqlite3.connect(path)) as connection:  # back to what revision 0001 made
+        for table in ("stops", "notices", "judgements"):
+            connection.execute(f"DROP TABLE {table}")
+        for index in ("watch_state_baseline_run", "watch_state_last_run"):
+            connection.execute(f"DROP INDEX {index}")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        connection.commit()
+    with Store.open(str(path)) as store:
+        assert (store.history("espresso"), store.state_of("espresso")) == ([record], state)
+        assert [row.event for row in store.outbox()] == ["e1"]
+        assert (store.stops(), store.integrity()) == ([], [])
+    assert (tmp_path / "monitor.db.before-0002").exists()
 
 
 def test_a_new_store_and_one_at_the_last_revision_are_not_copied(tmp_path: Path) -> None:
@@ -143,8 +162,8 @@ def test_a_new_store_and_one_at_the_last_revision_are_not_copied(tmp_path: Path)
 @pytest.mark.parametrize("old", [False, True], ids=["new", "older"])
 def test_a_migration_that_is_cut_anywhere_leaves_a_whole_revision(tmp_path: Path, old: bool) -> None:
     path = tmp_path / "monitor.db"
-    scripts = later(tmp_path, SECOND)
-    wanted = BOTH if old else BOTH[:1]
+    scripts = later(tmp_path, THIRD)
+    wanted = LATER if old else sqlite.REVISIONS
     point = 0
     while True:
         point += 1
@@ -158,8 +177,9 @@ def test_a_migration_that_is_cut_anywhere_leaves_a_whole_revision(tmp_path: Path
             try:
                 migrate.bring_up(path, revisions=wanted, scripts=scripts)
             except KeyboardInterrupt:
-                assert version_of(path) in ({"0001", "0002"} if old else {None, "0001"}), seen[-1]
-                assert ("notes" in tables_of(path)) == (version_of(path) == "0002"), seen[-1]
+                assert version_of(path) in ({"0002", "0003"} if old else {None, "0001", "0002"}), seen[-1]
+                assert ("notes" in tables_of(path)) == (version_of(path) == "0003"), seen[-1]
+                assert ("stops" in tables_of(path)) == (version_of(path) in {"0002", "0003"}), seen[-1]
                 assert ("runs" in tables_of(path)) == (version_of(path) is not None), seen[-1]
             else:
                 break
@@ -174,7 +194,7 @@ def test_a_migration_that_breaks_references_is_refused_whole(tmp_path: Path) -> 
     with Store.open(str(path)) as store:
         whole(store, run := make_run(), good(run))
     with pytest.raises(StoreError, match="refer to nothing"), sqlite.translated(path):
-        migrate.bring_up(path, revisions=BOTH, scripts=later(tmp_path, BROKEN))
+        migrate.bring_up(path, revisions=LATER, scripts=later(tmp_path, BROKEN))
     with Store.open(str(path)) as store:
         assert [record.id for record in store.history("espresso")] == [run.id]
 

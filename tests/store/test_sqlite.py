@@ -11,10 +11,18 @@ from pathlib import Path
 import pytest
 import sqlalchemy.exc
 
-from monitor.errors import StoreBusy, StoreCorrupt, StoreError, StoreNewer, StoreUnwritable, UsageError
+from monitor.errors import (
+    StoreBusy,
+    StoreCorrupt,
+    StoreError,
+    StoreNewer,
+    StoreReplaced,
+    StoreUnwritable,
+    UsageError,
+)
 from monitor.store import sqlite
 from monitor.store.store import Store
-from tests.store.scenes import NOW, Opener, good, letter, make_run, whole
+from tests.store.scenes import NOW, Opener, begin, completed, finish, good, letter, make_run, whole
 
 
 def digest(path: Path) -> str:
@@ -169,7 +177,7 @@ def test_a_damaged_or_foreign_file_is_refused_and_left_as_it_is(tmp_path: Path, 
     assert sorted(tmp_path.iterdir()) == beside
 
 
-@pytest.mark.parametrize("version", ["0002", "9999", "fffe"])
+@pytest.mark.parametrize("version", ["0003", "9999", "fffe"])
 def test_a_newer_store_is_refused_and_left_as_it_is(tmp_path: Path, version: str) -> None:
     path = tmp_path / "monitor.db"
     Store.open(str(path)).close()
@@ -187,10 +195,11 @@ def test_a_page_damaged_under_an_open_store_is_named_corrupt(opener: Opener) -> 
     opener.close()
     content = bytearray(opener.path.read_bytes())
     page = int.from_bytes(content[16:18], "big")
-    for number in range(
-        2, len(content) // page
-    ):  # every page but the first, which holds header and schema, and the last
-        content[number * page : number * page + 64] = b"\xa5" * 64
+    with closing(sqlite3.connect(opener.path)) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE rootpage > 0 AND name <> 'alembic_version'"
+        roots = [number for (number,) in connection.execute(query)]
+    for number in roots:
+        content[(number - 1) * page : (number - 1) * page + 64] = b"\xa5" * 64
     opener.path.write_bytes(content)
     store = opener()
     with pytest.raises(StoreCorrupt):
@@ -220,6 +229,28 @@ def test_the_probe_notices_that_the_file_is_gone(store: Store, change) -> None: 
     change(store.path)
     with pytest.raises(StoreUnwritable, match="deleted or replaced"):
         store.probe_write(NOW)
+
+
+@pytest.mark.parametrize("what", ["deleted", "replaced"])
+def test_nothing_is_written_to_a_file_that_is_no_longer_the_store(opener: Opener, fresh: Path, what: str) -> None:
+    """reliability.md row 104: what was paid for waits until the file is back."""
+    store = opener()
+    run = begin(store, make_run())
+    aside = opener.path.rename(opener.path.with_name("aside.db"))
+    if what == "replaced":
+        opener.path.write_bytes(fresh.read_bytes())
+    for write in (
+        lambda: store.settle(run.id, completed(), NOW),
+        lambda: begin(store, make_run(1, watch="other")),
+        lambda: store.claim(NOW, 1, "s"),
+    ):
+        with pytest.raises(StoreReplaced, match="deleted or replaced") as caught:
+            write()
+        assert caught.value.transient
+    assert what == "replaced" or not opener.path.exists()
+    aside.replace(opener.path)
+    finish(store, run, good(run))
+    assert [record.id for record in store.history("espresso")] == [run.id]
 
 
 def test_a_closed_store_says_so(store: Store) -> None:

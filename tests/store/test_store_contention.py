@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -11,14 +12,15 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event
 
 from monitor.errors import StoreBusy, StoreUnwritable
-from monitor.judge.decision import Verdict
-from monitor.store.records import Begun
+from monitor.judge.decision import Verdict, WatchState
+from monitor.store.records import Begun, Rejudging
 from monitor.store.store import Store
 from monitor.watch.run import Trigger, new_id
 from tests.store.scenes import NOW, OWNER, Opener, at, begin, completed, finish, good, letter, make_run, whole
@@ -53,6 +55,8 @@ def line(child: subprocess.Popen[str]) -> str:
     return child.stdout.readline().strip()
 
 
+REJUDGING = Rejudging(make_run(1), completed(), WatchState(), "newest")
+
 # Every public method, with what it is called with; a test holds the list against the class.
 WRITES: dict[str, Callable[[Store], object]] = {
     "begin_run": lambda store: store.begin_run(make_run(99), goal="g", generation="g1", owner=OWNER, now=NOW),
@@ -66,6 +70,15 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "delivered": lambda store: store.delivered(1, NOW),
     "put_back": lambda store: store.put_back(1, NOW, "x", NOW),
     "bury": lambda store: store.bury(1, "x", NOW),
+    "open_stop": lambda store: store.open_stop("auth", code="AUTH", message="m", run="x", key_digest=None, now=NOW),
+    "close_stop": lambda store: store.close_stop("auth", now=NOW),
+    "claim_probe": lambda store: store.claim_probe("auth", NOW),
+    "tell_once": lambda store: store.tell_once("key", [], "x", NOW),
+    "pause_until": lambda store: store.pause_until(at(1), NOW),
+    "prune": lambda store: store.prune(NOW, timedelta(days=365), sleep=lambda _: None),
+    "pruning": lambda store: list(store.pruning(NOW, timedelta(days=365))),
+    "rename": lambda store: store.rename("a", "b", NOW),
+    "rejudged": lambda store: store.rejudged(REJUDGING, good(make_run(1)), generation="g1", now=NOW),
     "probe_write": lambda store: store.probe_write(NOW),
 }
 READS: dict[str, Callable[[Store], object]] = {
@@ -85,6 +98,14 @@ READS: dict[str, Callable[[Store], object]] = {
     "outbox": lambda store: store.outbox(),
     "outbox_counts": lambda store: store.outbox_counts(),
     "next_delivery_at": lambda store: store.next_delivery_at(),
+    "stops": lambda store: store.stops(),
+    "paused_until": lambda store: store.paused_until(NOW),
+    "occurrence_counts": lambda store: store.occurrence_counts("w", NOW),
+    "occurrences": lambda store: store.occurrences("w", NOW),
+    "outcome_of_record": lambda store: store.outcome_of_record("x"),
+    "rejudging": lambda store: store.rejudging("x"),
+    "earlier_judgements": lambda store: store.earlier_judgements("x"),
+    "backup": lambda store: store.backup(store.path.with_name("copy.db")),
     "integrity": lambda store: store.integrity(),
 }
 
@@ -269,6 +290,47 @@ def test_a_disk_that_fills_up_stops_the_write_and_harms_nothing(opener: Opener) 
     (left,) = store.unfinished()
     store.take_over(left.run.id, OWNER, "01JNEXT")
     finish(store, left.run, good(left.run))
+
+
+TMPFS = """
+from monitor.errors import StoreUnwritable
+import random
+run = begin(store, make_run())
+text = "".join(random.Random(1).choices("abcdefghijklmnop", k=400_000))
+outcome, decision = completed({"text": text}), good(run, result={"text": text})
+ballast = store.path.with_name("ballast")
+ballast.write_bytes(b"x" * int(sys.argv[2]))
+refused = 0
+for size in (1_400_000, 1_100_000, 800_000, 0, 0):
+    for call in (lambda: store.settle(run.id, outcome, NOW),
+                 lambda: store.commit(run, outcome, decision, [letter("e1")], now=NOW)):
+        try:
+            call()
+        except StoreUnwritable as error:
+            refused += 1
+            print(error, file=sys.stderr)
+            assert store.state_of("espresso").baseline is None and store.outbox() == [], "halved"
+            break
+    else:
+        break
+    with ballast.open("r+b") as file:
+        file.truncate(size)
+print(refused, len(store.outbox()), store.state_of("espresso").baseline.run == run.id, store.integrity(), flush=True)
+"""
+
+
+def test_a_file_system_without_space_refuses_a_commit_whole_and_takes_it_when_there_is_some(tmp_path: Path) -> None:
+    """reliability.md R3, row 101, on a tmpfs of 2 MB in a mount namespace of our own."""
+    script = f'mount -t tmpfs -o size=2m none "{tmp_path}" && exec "$@"'
+    path = str(tmp_path / "monitor.db")
+    command = ["unshare", "-r", "-m", "sh", "-c", script, "sh", sys.executable, "-c", PRELUDE + TMPFS, path, "1750000"]
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "-r", "-m", "true"], check=False).returncode:
+        pytest.skip("this machine lets nobody make a mount namespace")
+    ended = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    refused, rest = ended.stdout.split(maxsplit=1)
+    assert int(refused) >= 1
+    assert rest.strip() == "1 True []"
 
 
 def test_a_full_database_is_unwritable_and_goes_on_when_there_is_room(store: Store) -> None:

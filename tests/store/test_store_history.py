@@ -12,7 +12,7 @@ from monitor.judge.decision import Verdict, WatchState
 from monitor.store import history as queries
 from monitor.store.store import Store
 from monitor.watch.run import Trigger, new_id
-from tests.store.scenes import NOW, at, bad, begin, completed, failed, finish, good, letter, make_run, whole
+from tests.store.scenes import NOW, at, bad, begin, completed, failed, finish, good, letter, make_run, retry_of, whole
 
 
 def several(store: Store, verdicts: list[str], watch: str = "espresso") -> list[str]:
@@ -235,3 +235,22 @@ def plans(store: Store, ask) -> str:  # type: ignore[no-untyped-def]
 
 def test_a_state_that_was_never_written_is_empty(store: Store) -> None:
     assert store.state_of("espresso") == WatchState()
+
+
+def test_both_sides_of_the_schedule_can_be_counted(store: Store) -> None:
+    """reliability.md G1: each occurrence counts once, whatever became of it."""
+    run = begin(store, make_run(0))
+    retry, again = retry_of(run, 1)
+    store.commit(run, failed(), bad(run, WatchState(), retry=retry), [], now=NOW, retry_run=again)
+    whole(store, again, good(again))
+    store.record_skip("espresso", at(30), Trigger.CRON, Verdict.MISSED, "DOWN", "x", NOW)
+    by_hand = make_run(31, trigger=Trigger.MANUAL)
+    whole(store, by_hand, good(by_hand))
+    begin(store, make_run(60))
+    counted = store.occurrence_counts("espresso", at(0))
+    assert {name: number for name, number in counted.items() if number} == {"FAILED": 1, "MISSED": 1, "unfinished": 1}
+    assert set(counted) == {*map(str, Verdict), "unfinished"}
+    assert store.occurrences("espresso", at(0)) == [at(0), at(30), at(60)]
+    assert store.occurrences("espresso", at(1)) == [at(30), at(60)]
+    assert store.occurrences("espresso", at(0), limit=1) == [at(0)]
+    assert store.occurrences("other", at(0)) == []

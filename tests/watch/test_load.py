@@ -327,3 +327,26 @@ def test_a_thousand_watches_load_quickly(root: Path) -> None:
     started = time.process_time()
     assert len(load(root).watches) == 1_000
     assert time.process_time() - started < 1.5  # 15 s for 10,000; measured here: about 0.4 s
+
+
+def test_a_schema_file_among_the_watches_is_no_watch(root: Path) -> None:
+    """docs/watch.md: a schema may be a .yaml file beside its watch; what is wrong in it is still told."""
+    write(root, "a.yaml", GOOD.replace(GOOD[GOOD.index("output_schema:") :], "output_schema: ./shape.yaml\n"))
+    write(root, "shape.yaml", "type: object\nrequired: [price]\nproperties: {price: {type: number}}\n")
+    found = load(root)
+    assert (list(found.watches), found.problems, found.refused) == (["a"], (), {})
+    write(root, "shape.yaml", "type: object\nproperties: {price: {type: number}, price: {}}\n")
+    found = load(root)
+    assert found.watches == {}
+    assert "watches/shape.yaml:2:" in told(found)
+    assert "is required" not in told(found)
+    assert list(found.refused) == ["a"]
+
+
+def test_a_link_to_itself_is_a_problem_and_stops_nothing(root: Path) -> None:
+    """reliability.md row 1: that file refused with path and reason; others load."""
+    write(root, "a.yaml")
+    (root / "watches" / "loop.yaml").symlink_to("loop.yaml")
+    found = load(root)
+    assert list(found.watches) == ["a"]
+    assert "watches/loop.yaml: this link cannot be followed" in told(found)

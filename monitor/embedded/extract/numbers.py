@@ -1,8 +1,8 @@
 """Numbers in text, read only where there is one number and one way to read it. Pure.
 
 Two numbers in one text ("Was $99 now $79"), ranges, dates and versions are not numbers. A separator that can be read
-two ways ("1.299") is settled by the language, then for money by price-parser (money has no three decimals), else not
-at all.
+two ways ("1.299") is settled by the language, then, where a currency stands beside it, by price-parser (money has no
+three decimals), else not at all.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _ambiguous(parts: list[str], sign: str, text: str, language: str | None, *, 
     if tongue in _DOT_GROUPS or tongue in _COMMA_GROUPS:
         groups = "." if tongue in _DOT_GROUPS else ","
         return Decimal("".join(parts)) if sign == groups else Decimal(".".join(parts)) if not money else None
-    if not money:
+    if not money or not _has_currency(text):  # an amount without its currency may be read both ways
         return None
     from price_parser import Price
 

@@ -16,7 +16,7 @@ MAX_DEPTH = 16
 MAX_NODES = 2_000
 _TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 HINTS = ("x-css", "x-xpath", "x-attr")
-_LATER = ("x-jsonpath", "x-regex")
+_LATER = ("x-jsonpath", "x-regex", "x-locale")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +161,8 @@ def _walk(node: Any, pointer: str, depth: int, found: list[tuple[str, str]]) -> 
 
 
 def _hint_problems(node: dict[str, Any], pointer: str) -> list[tuple[str, str]]:
+    if not any(str(name).startswith("x-") for name in node):
+        return []
     import parsel
 
     found = [(f"{pointer}/{name}", f"{name} is not supported yet") for name in _LATER if name in node]
@@ -177,6 +179,8 @@ def _hint_problems(node: dict[str, Any], pointer: str) -> list[tuple[str, str]]:
                 found.append((f"{pointer}/{name}", f"{name} cannot be read: {text}"))
     if node.get("x-css") is not None and node.get("x-xpath") is not None:
         found.append((f"{pointer}/x-xpath", "x-css and x-xpath cannot both be given"))
+    if node.get("x-attr") is not None and node.get("x-css") is None and node.get("x-xpath") is None:
+        found.append((f"{pointer}/x-attr", "x-attr needs x-css or x-xpath beside it"))
     return found
 
 
