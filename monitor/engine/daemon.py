@@ -11,6 +11,7 @@ any more. A defect (any other exception) is logged with its traceback and the lo
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from datetime import datetime
@@ -18,6 +19,7 @@ from datetime import datetime
 import structlog
 
 from monitor.clock import WallClock
+from monitor.engine import backoff
 from monitor.engine.cancel import GONE, cancel_run
 from monitor.engine.desk import Desk
 from monitor.engine.dispatch import Dispatcher
@@ -91,7 +93,21 @@ class Daemon:
             finally:
                 self._occurrences.task_done()
 
+    async def _held_back(self, watch: Watch, instant: datetime) -> str | None:
+        """Return why an occurrence of a watch that keeps failing is left out (D7), from what is stored."""
+        store = self.desk.store
+        state = await patiently(self.desk, store.state_of, watch.name)
+        if backoff.every(state.failures) == 1:
+            return None
+        recent = await patiently(self.desk, store.history, watch.name, backoff.SLOWEST)
+        left_out = list(itertools.takewhile(lambda record: record.code == backoff.CODE, recent))
+        ran = recent[len(left_out)].started_at if len(left_out) < len(recent) else None
+        return backoff.held_back(state.failures, len(left_out), ran, instant)
+
     async def _start(self, watch: Watch, instant: datetime) -> None:
+        if why := await self._held_back(watch, instant):
+            await self._record(watch, instant, (Verdict.SKIPPED, backoff.CODE, why))
+            return
         run = Run(new_id(self.clock.now()), watch.name, instant)
         left_out = self.dispatcher.start(watch, run)
         if left_out is run:
