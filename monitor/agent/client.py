@@ -69,6 +69,7 @@ class Client:
     def __init__(self, base_url: str, api_key: str, *, clock: Clock, embedded: bool = False) -> None:
         """Raises UsageError for a base url that is not https (or http on loopback), SecretError for an unusable key."""
         self._origin = checked_origin(base_url)
+        self._host = self._origin.netloc.decode("ascii", "replace")
         self._headers = {"accept-encoding": "identity", "user-agent": "goal-monitor"}
         self.key_digest: str | None = None  # names the key, to the store
         self.clock = clock
@@ -158,7 +159,9 @@ class Client:
                     return EventStream(self, response)
                 return self._started(response, await self._body(response), len(content))
         except TROUBLE as error:
-            fault = trouble(error, "before the request was sent" if not sent.left else "after the request was sent")
+            fault = trouble(
+                error, "before the request was sent" if not sent.left else "after the request was sent", self._host
+            )
             return h.Lost(fault) if sent.left else h.NotSent(fault)
         except AgentError as error:
             return h.Lost(Fault(Code(error.code), error.message))
@@ -239,7 +242,7 @@ class Client:
                 body = await self._body(response)
                 media = _media(response)
         except TROUBLE as error:
-            fault = trouble(error, f"asking for {path}")
+            fault = trouble(error, f"asking for {path}", self._host)
             raise AgentError(fault.message, code=fault.code) from error
         if response.status_code != 200:
             fault = faults.from_http(response.status_code, body, response.headers, now=self.clock.now())

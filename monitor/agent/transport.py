@@ -9,6 +9,8 @@ here. HTTP/1.1 only. Must not know runs.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
@@ -161,7 +163,7 @@ class SingleUse(httpx.AsyncBaseTransport):
         )
 
 
-def trouble(error: Exception, when: str) -> Fault:
+def trouble(error: Exception, when: str, host: str = "the API") -> Fault:
     """Return the fault of a library's exception: its class and chain give the words, never whether a run exists."""
     chain: list[BaseException] = []
     link: BaseException | None = error
@@ -174,8 +176,21 @@ def trouble(error: Exception, when: str) -> Fault:
         hint = "check the clock of this machine and its certificate authorities"
         return Fault(Code.TLS, faults.clean(f"no secure connection to the API: {said} ({when})", 500), hint=hint)
     if any(isinstance(link, (TimeoutError, httpcore.TimeoutException, httpx.TimeoutException)) for link in chain):
-        return Fault(Code.NETWORK, f"the API did not answer in time ({when})")
+        return Fault(Code.NETWORK, f"{host} did not answer in time ({when})", hint=_NETWORK_HINT)
     if any(isinstance(link, (httpcore.LocalProtocolError, httpx.LocalProtocolError)) for link in chain):
         return Fault(Code.PROTOCOL, f"the request could not be written ({when})")  # its text may quote a header (E12)
-    said = str(error) or type(error).__name__
-    return Fault(Code.NETWORK, faults.clean(f"the connection to the API failed: {said} ({when})", 500))
+    said = next((words for link in chain if (words := _words(link))), str(error) or type(error).__name__)
+    message = faults.clean(f"the connection to {host} failed: {said} ({when})", 500)
+    return Fault(Code.NETWORK, message, hint=_NETWORK_HINT)
+
+
+_NETWORK_HINT = "check the network and TINYFISH_BASE_URL"
+
+
+def _words(error: BaseException) -> str | None:
+    """Return what an error of the operating system is in plain words; None for other errors."""
+    if isinstance(error, socket.gaierror):
+        return "its name cannot be resolved"
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno).lower()
+    return None
