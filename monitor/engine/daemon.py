@@ -140,7 +140,7 @@ class Daemon:
                 continue
             watch = self.watches.get(left.run.watch)
             if watch is None:
-                await self._let_go(left)
+                self._let_go(left)
             elif self._worth_a_try(left) and (left.owner == self.desk.owner.id or await take_over(left, self.desk)):
                 log.info("resuming", watch=watch.name, run=left.run.id, stage=left.stage)
                 self._count_try(left)
@@ -155,7 +155,7 @@ class Daemon:
         pause = min(LOOK * 2.0 ** min(tries, 16), LONGEST_LOOK)
         self._tries[left.run.id] = (tries + 1, self.clock.monotonic() + pause)
 
-    async def _let_go(self, left: Unfinished) -> None:
+    def _let_go(self, left: Unfinished) -> None:
         """Cancel the run of a watch that is gone (A7); where a definition cannot be read, it may be that watch's."""
         if left.owner != self.desk.owner.id and self.desk.owner.alive(left.owner):
             return
@@ -168,7 +168,7 @@ class Daemon:
         elif self._worth_a_try(left):
             self._count_try(left)
             log.info("cancelling the run of a watch that is gone", watch=left.run.watch, run=left.run.id)
-            await cancel_run(self.desk, left, why=GONE)
+            self.dispatcher.end(left, lambda: cancel_run(self.desk, left, why=GONE))
 
     async def catch_up(self, now: datetime, *, fresh: bool = False) -> None:
         """Run the newest occurrence that each watch missed while nobody looked, and record the others as MISSED.

@@ -23,7 +23,7 @@ log = structlog.get_logger("run")
 
 Execute = Callable[[Watch, Run], Awaitable[Record]]
 Resume = Callable[[Watch, Unfinished], Awaitable[Record]]
-Work = Callable[[Run], Awaitable[Record]]
+Work = Callable[[Run], Awaitable[Record | None]]
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # real seconds between tries of a run that the store does not take; doubling
 
@@ -83,6 +83,15 @@ class Dispatcher:
             place = _Place(left.run, lambda _: self._resume(watch, left), resumed=True)
             self._spawn(f"resume {watch.name} {left.run.id}", place)
 
+    def end(self, left: Unfinished, work: Callable[[], Awaitable[object]]) -> None:
+        """Bring a run to its end by `work`, which records it itself, as soon as there is a place."""
+
+        async def ended(_: Run) -> None:
+            await work()
+
+        if left.run.watch not in self._held:
+            self._spawn(f"end {left.run.watch} {left.run.id}", _Place(left.run, ended, resumed=True))
+
     def held(self) -> dict[str, Run]:
         """Return the runs that wait or go on here, by watch."""
         return {watch: place.run for watch, place in self._held.items()}
@@ -102,7 +111,9 @@ class Dispatcher:
             while not self.closing:
                 place.going = True
                 try:
-                    self._done(await place.work(place.run))
+                    record = await place.work(place.run)
+                    if record is not None:
+                        self._done(record)
                 except StoreError as error:
                     about = {"watch": place.run.watch, "run": place.run.id, "error": str(error)}
                     if error.transient:
