@@ -4,9 +4,9 @@ The list is closed: a further start needs a `Proof` that no run exists, and only
 
 | proof                       | further starts of one attempt | pause before each                          |
 |-----------------------------|-------------------------------|--------------------------------------------|
-| NOT_SENT, of the network    | at most 3, with those below   | 5, 20, 60 s                                |
-| NOT_SENT, of TLS            | 1                             | 5 s                                        |
-| ABSENT, after a search      | at most 3, with those above   | 5, 20, 60 s, after the search of 2 minutes |
+| NOT_SENT, of the network    | at most 3, with those below   | 2, 6, 15 s                                 |
+| NOT_SENT, of TLS            | 1                             | 2 s                                        |
+| ABSENT, after a search      | at most 3, with those above   | 2, 6, 15 s, after the search of 2 minutes  |
 | LIMITED, a 429              | any number                    | what the API asks for, 1 s to 1 h          |
 
 All of them only while the window of the occurrence is open. Each pause is stretched by up to a tenth, the same for the
@@ -26,7 +26,7 @@ from monitor.watch.cron import occurrences
 from monitor.watch.model import Watch
 from monitor.watch.run import Run, Trigger
 
-PAUSES = (5.0, 20.0, 60.0)  # seconds before each further start; there are no more than these
+PAUSES = (2.0, 6.0, 15.0)  # seconds before each further start, no more: somebody may be waiting at a terminal
 LIMITED = (15.0, 60.0)  # after a first and any further 429 that names no time (agent-api.md section 9)
 LONGEST = 3_600.0  # of what a server may ask for (row 36)
 POLLS_WAIT = 60.0  # seconds that a poll waits for the shared pause at most: what is paid for is fetched (row 88)

@@ -247,7 +247,7 @@ async def test_row_22_connect_refused(scene: Scene) -> None:
     scene.url = f"http://127.0.0.1:{port}"
     before = scene.clock.monotonic()
     await scene.ends("FAILED", "NETWORK", posts=0, billed=0, says="(tried 4 times)")
-    assert 85 <= scene.clock.monotonic() - before <= 95
+    assert 23 <= scene.clock.monotonic() - before <= 26
 
 
 async def test_row_22_connect_refused_until_the_second_try(scene: Scene) -> None:
@@ -279,7 +279,7 @@ async def test_row_23_tls_is_tried_once_more(scene: Scene) -> None:
         record = await scene.ends("FAILED", "TLS", posts=0, billed=0, says="no secure connection")
         assert secure.requests == []
     assert "(tried 2 times)" in record.reason
-    assert 5 <= scene.clock.monotonic() - before <= 6
+    assert 2 <= scene.clock.monotonic() - before <= 3
 
 
 @pytest.mark.parametrize("times", [1, 3])
@@ -448,7 +448,7 @@ DATE = datetime(2026, 11, 21, 12, 1, tzinfo=UTC)
     ("retry_after", "low", "high"),
     [
         ("20", 20, 22),
-        (format_datetime(DATE + timedelta(seconds=90), usegmt=True), 80, 100),
+        (format_datetime(DATE + timedelta(seconds=90), usegmt=True), 80, 110),
         (format_datetime(DATE - timedelta(days=900), usegmt=True), 1, 2),
         ("-5", 1, 2),
         ("soon", 15, 17),
