@@ -65,6 +65,6 @@ async def _serve(
             if json:
                 output.data({"base_url": served.base_url})
             output.note(f"agent: {served.base_url} (its runs are kept in {ledger})")
-            output.note(f"use it: MONITOR_AGENT=embedded TINYFISH_BASE_URL={served.base_url} monitor run NAME")
+            output.note(f"use it: TINYFISH_BASE_URL={served.base_url} TINYFISH_API_KEY=any monitor run NAME")
             output.note(f"demo pages: {served.base_url}/demo/")
             await stop.wait()

@@ -40,6 +40,7 @@ def daemon(
     ] = None,
     clock_speed: Annotated[float, typer.Option("--clock-speed", hidden=True, min=0.1, max=1000)] = 1.0,
     clock_origin: Annotated[float | None, typer.Option("--clock-origin", hidden=True)] = None,
+    embedded_at: Annotated[str | None, typer.Option("--embedded-at", hidden=True)] = None,
     workspace: options.WorkspaceOption = None,
     json: options.JsonOption = False,
 ) -> int:
@@ -55,13 +56,15 @@ def daemon(
     _tell_problems(loaded)
     clock = WallClock(clock_speed, None if clock_origin is None else datetime.fromtimestamp(clock_origin, UTC))
     if once:
-        records = asyncio.run(_once(settings, loaded, clock))
+        records = asyncio.run(_once(settings, loaded, clock, embedded_at))
         if options.wants_json(json):
             output.data([record.as_json() for record in records])
         if any(record.verdict in {"FAILED", "INVALID"} for record in records):
             return 3
         return 2 if loaded.errors else 0
-    asyncio.run(_serve(settings, lambda: options.settings_of(workspace, agent=agent, http=http), loaded, clock))
+    asyncio.run(
+        _serve(settings, lambda: options.settings_of(workspace, agent=agent, http=http), loaded, clock, embedded_at)
+    )
     return 0
 
 
@@ -79,7 +82,7 @@ def _tell_problems(loaded: Loaded) -> None:
 
 @asynccontextmanager
 async def _parts(
-    settings: Settings, loaded: Loaded, clock: WallClock, done: list[Record] | None
+    settings: Settings, loaded: Loaded, clock: WallClock, done: list[Record] | None, embedded_at: str | None
 ) -> AsyncIterator[tuple[Daemon, Process]]:
     """Open store, agent, client and dispatcher, and give the daemon that uses them."""
     from monitor.cli.process import opened, state_folder
@@ -90,7 +93,7 @@ async def _parts(
 
     async with AsyncExitStack() as stack:
         stack.enter_context(DaemonLock(state_folder(settings)))
-        process = await stack.enter_async_context(opened(settings, lambda: loaded, clock))
+        process = await stack.enter_async_context(opened(settings, lambda: loaded, clock, embedded_at=embedded_at))
         dispatcher = Dispatcher(
             lambda watch, run: execute(watch, run, process.desk),
             lambda watch, left: resume(watch, left, process.desk),
@@ -112,11 +115,11 @@ def _ended(record: Record, done: list[Record] | None) -> None:
         done.append(record)
 
 
-async def _once(settings: Settings, loaded: Loaded, clock: WallClock) -> list[Record]:
+async def _once(settings: Settings, loaded: Loaded, clock: WallClock, embedded_at: str | None) -> list[Record]:
     from monitor.engine.daemon import once
 
     records: list[Record] = []
-    async with _parts(settings, loaded, clock, records) as (daemon_, process):
+    async with _parts(settings, loaded, clock, records, embedded_at) as (daemon_, process):
         await once(daemon_)
         left = await process.outbox.drain(DRAIN_AT_END)
         if left:
@@ -124,7 +127,9 @@ async def _once(settings: Settings, loaded: Loaded, clock: WallClock) -> list[Re
     return records
 
 
-async def _serve(settings: Settings, again: Callable[[], Settings], loaded: Loaded, clock: WallClock) -> None:
+async def _serve(
+    settings: Settings, again: Callable[[], Settings], loaded: Loaded, clock: WallClock, embedded_at: str | None
+) -> None:
     from monitor.cli.keys import KeyKeeper
     from monitor.engine.daemon import serve, stop_signals
     from monitor.engine.housekeeping import Housekeeping
@@ -132,7 +137,7 @@ async def _serve(settings: Settings, again: Callable[[], Settings], loaded: Load
 
     stop = asyncio.Event()
     with stop_signals(stop):
-        async with _parts(settings, loaded, clock, None) as (daemon_, process):
+        async with _parts(settings, loaded, clock, None, embedded_at) as (daemon_, process):
             services: list[AbstractAsyncContextManager[object]] = [
                 _sender(process),
                 Housekeeping(process.desk),

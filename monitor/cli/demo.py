@@ -132,10 +132,17 @@ class Supervisor:
 
     def __init__(self, folder: Path, base_url: str, origin: datetime) -> None:
         self._log = folder / "daemon.log"
-        driven = ["--clock-speed", f"{SPEED:g}", "--clock-origin", f"{origin.timestamp():.6f}"]
+        driven = [
+            "--embedded-at",
+            base_url,
+            "--clock-speed",
+            f"{SPEED:g}",
+            "--clock-origin",
+            f"{origin.timestamp():.6f}",
+        ]
         self._command = [sys.executable, "-m", "monitor", "--workspace", str(folder), "daemon", *driven, "--http", ""]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("MONITOR_", "TINYFISH_"))}
-        self._environment = kept | {"MONITOR_AGENT": "embedded", "TINYFISH_BASE_URL": base_url}
+        self._environment = kept | {"MONITOR_AGENT": "embedded"}
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
 

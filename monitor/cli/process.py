@@ -43,11 +43,6 @@ def require_key(settings: Settings) -> None:
         )
 
 
-def elsewhere(settings: Settings) -> bool:
-    """True when an embedded agent already runs at the base URL (docs/decisions/0004): then none is started here."""
-    return settings.origins["base_url"] != "default" and settings.base_url.startswith("http://")
-
-
 def state_folder(settings: Settings) -> Path:
     """Return the folder of the embedded database."""
     return settings.database.parent
@@ -74,10 +69,13 @@ def revealer(settings: Settings) -> Callable[[str], str]:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, loaded: Callable[[], Loaded], clock: WallClock) -> AsyncIterator[Process]:
+async def opened(
+    settings: Settings, loaded: Callable[[], Loaded], clock: WallClock, *, embedded_at: str | None = None
+) -> AsyncIterator[Process]:
     """Open store, agent, client and outbox, in this order, and close them in reverse.
 
     `loaded` gives the present definitions: the outbox looks targets up in them when it sends, never before.
+    `embedded_at` is the base URL of an embedded agent that runs already, instead of one in this process (the demo's).
     """
     from monitor.agent.client import Client
     from monitor.alert.outbox import Outbox
@@ -94,7 +92,9 @@ async def opened(settings: Settings, loaded: Callable[[], Loaded], clock: WallCl
         writer = await stack.enter_async_context(Writer(store))
         await writer(store.release, owner.dead)  # what a killed sender had in hand is sent again, marked
         base_url, key, embedded = settings.base_url, "embedded", settings.agent == "embedded"
-        if embedded and not elsewhere(settings):
+        if embedded_at is not None:
+            base_url = embedded_at
+        if embedded and embedded_at is None:
             from monitor.embedded.server import EmbeddedAgent
 
             agent = EmbeddedAgent(
@@ -103,7 +103,7 @@ async def opened(settings: Settings, loaded: Callable[[], Loaded], clock: WallCl
                 concurrency=max(2, settings.concurrency),
             )
             base_url = (await stack.enter_async_context(agent)).base_url
-        elif settings.api_key is not None:
+        elif not embedded and settings.api_key is not None:
             key = secrets.header_value(settings.api_key, "TINYFISH_API_KEY")
         client = await stack.enter_async_context(Client(base_url, key, clock=clock, embedded=embedded))
 

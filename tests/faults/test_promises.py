@@ -1,0 +1,108 @@
+"""What proves a promise of reliability.md and belongs to no single row of the fault matrix; the rest: `campaign/promises.yaml`."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+
+import pytest
+from apscheduler.schedulers import base
+
+from monitor import clock as clocks
+from monitor.clock import WallClock
+from monitor.engine import schedule as schedules
+from monitor.engine.schedule import Schedule, next_due, offset, unrecorded
+from monitor.judge.decision import Verdict
+from monitor.store.store import Store
+from monitor.watch.model import Watch
+from monitor.watch.run import Trigger
+from tests.conftest import make_watch
+from tests.engine.conftest import until
+
+
+class Stepped(datetime):
+    """The machine's wall clock, after somebody set it by `by`."""
+
+    by = timedelta(0)
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return datetime.now(tz) + cls.by
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> type[Stepped]:
+    """Let our clock and APScheduler's read a wall clock that a test can step."""
+    monkeypatch.setattr(Stepped, "by", timedelta(0))
+    monkeypatch.setattr(clocks, "datetime", Stepped)
+    monkeypatch.setattr(base, "datetime", Stepped)
+    return Stepped
+
+
+class Heard:
+    """A schedule of one watch, and the instants that it handed over."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        self.due: list[datetime] = []
+        self.missed: list[datetime] = []
+        self.clock = WallClock(1.0)
+        self.schedule = Schedule(
+            self.clock, lambda _, at: self.due.append(at), lambda _, at, _code, _why: self.missed.append(at)
+        )
+
+
+@pytest.mark.anyio
+async def test_d5_a_clock_that_is_stepped_forward_is_noticed_by_the_next_pulse(
+    machine: type[Stepped], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D5: after a step of six hours, as after a suspension, what is due is handed over at the next pulse, once."""
+    assert schedules.PULSE <= 30.0
+    monkeypatch.setattr(schedules, "PULSE", 0.3)
+    heard = Heard(make_watch(cron="0 * * * *"))
+    start = heard.clock.now()
+    heard.schedule.add([heard.watch], start)
+    async with heard.schedule:
+        await asyncio.sleep(0.2)
+        assert not heard.due
+        machine.by = timedelta(hours=6)
+        async with asyncio.timeout(5):
+            await until(lambda: heard.due)
+        await asyncio.sleep(0.4)
+    expected = [at for at in next_due(heard.watch, start, 8) if at + offset(heard.watch) <= heard.clock.now()]
+    assert [*heard.missed, *heard.due] == expected
+    assert len(heard.due) == 1
+
+
+@pytest.mark.anyio
+async def test_d5_a_clock_that_is_stepped_back_runs_nothing_twice(
+    machine: type[Stepped], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D5: forwards and back again, over and over: every instant is handed over at most once, in order."""
+    monkeypatch.setattr(schedules, "PULSE", 0.15)
+    heard = Heard(make_watch(cron="0 * * * *"))
+    start = heard.clock.now()
+    heard.schedule.add([heard.watch], start)
+    async with heard.schedule:
+        for hours in (3, 1, 4, 2, 5):
+            machine.by = timedelta(hours=hours)
+            await asyncio.sleep(0.2)
+        async with asyncio.timeout(5):
+            await until(lambda: len(heard.due) + len(heard.missed) >= 4)
+    found = sorted([*heard.missed, *heard.due])
+    assert found == next_due(heard.watch, start, len(found))
+
+
+def test_g1_an_occurrence_without_a_record_is_counted(tmp_path: Path) -> None:
+    """G1: the occurrences of the schedule and the stored records are compared; one that is missing is named."""
+    watch = make_watch(cron="0 * * * *")
+    due = next_due(watch, datetime(2026, 11, 20, 12, 30, tzinfo=UTC), 6)
+    with Store.open(str(tmp_path / "monitor.db")) as store:
+        for at in (*due[:3], *due[4:]):
+            assert store.record_skip(watch.name, at, Trigger.CRON, Verdict.MISSED, "DOWN", "nothing was running", at)
+        recorded = store.occurrences(watch.name, due[0])
+        assert len(recorded) == 5
+        assert unrecorded(watch, recorded) == [due[3]]
+        store.record_skip(watch.name, due[3], Trigger.CRON, Verdict.MISSED, "DOWN", "nothing was running", due[5])
+        assert unrecorded(watch, store.occurrences(watch.name, due[0])) == []
