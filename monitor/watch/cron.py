@@ -94,13 +94,31 @@ def occurrences(expressions: Sequence[str], timezone: str, after: datetime) -> I
             yield instant
 
 
+class _Simulation(CronSim):
+    """cronsim, landing on whole hours also where the clock is put back by half an hour (Lord Howe).
+
+    Its own step of 3,600 s lands at :30 there and skips the first half of an hour (campaign `cron`, case 2246).
+    """
+
+    def advance_hour(self) -> bool:
+        """Move on to the next hour of the expression, or to midnight; False where this hour is one of it."""
+        if self.dt.hour in self.hours:
+            return False
+        self.dt = self.dt.replace(minute=0, second=0)
+        while self.dt.hour not in self.hours:
+            self.tick(seconds=3600 - 60 * self.dt.minute)
+            if self.dt.hour == 0:
+                break
+        return True
+
+
 def _instants(expression: str, timezone: str, after: datetime) -> Iterator[datetime]:
     own_zone, fields = _read(expression)
     where = _tzinfo(own_zone or timezone)
     last = after
     # A start inside the second pass of a repeated hour makes cronsim begin with instants of the first pass: those are
     # past.
-    for local in CronSim(fields, after.astimezone(where)):
+    for local in _Simulation(fields, after.astimezone(where)):
         instant = local.astimezone(UTC)
         if instant > last:
             last = instant

@@ -41,6 +41,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
     ],
 )
 def test_cron_5_is_accepted(expression: str) -> None:
+    """D1: cron 5 is accepted."""
     cron.check(expression)
     assert next(cron.occurrences([expression], "UTC", START)) > START
 
@@ -112,6 +113,7 @@ def test_cron_5_is_accepted(expression: str) -> None:
     ],
 )
 def test_anything_else_is_refused_with_the_field_and_a_suggestion(expression: str, words: str) -> None:
+    """D1: anything else is refused with the field and a suggestion."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the words are compared below
         cron.check(expression)
     assert words in str(caught.value)
@@ -173,6 +175,7 @@ EXPRESSIONS = st.tuples(_entries(0, 59), _entries(0, 23), _entries(1, 31), _entr
 @given(EXPRESSIONS, st.integers(0, 300))
 @settings(deadline=None, max_examples=80)
 def test_the_occurrences_in_utc_are_those_of_the_oracle(expression: str, day: int) -> None:
+    """D1: the occurrences in utc are those of the oracle."""
     try:
         cron.check(expression)
     except ValueError as problem:
@@ -204,6 +207,7 @@ ZONES = sorted(zones.known())
 )
 @settings(deadline=None, max_examples=150)
 def test_instants_strictly_increase_in_every_zone(expressions: list[str], zone: str, after: datetime) -> None:
+    """D2: instants strictly increase in every zone."""
     try:
         for expression in expressions:
             cron.check(expression)
@@ -222,6 +226,7 @@ def test_instants_strictly_increase_in_every_zone(expressions: list[str], zone: 
     [("5-5/2 * * * *", "01 00:05"), ("0 0 * * sat-6/3", "03 00:00"), ("0 3-3/1 * * *", "01 03:00")],
 )
 def test_a_range_of_one_value_with_a_step_is_that_value(expression: str, first: str) -> None:
+    """D1: a range of one value with a step is that value."""
     found = list(islice(_from([expression], "UTC", START), 3))
     assert found[0] == first
     assert found[0].split()[1].split(":")[1] == found[1].split()[1].split(":")[1] == found[2].split()[1].split(":")[1]
@@ -232,6 +237,7 @@ def test_a_range_of_one_value_with_a_step_is_that_value(expression: str, first: 
 )
 @pytest.mark.parametrize("expression", ["0 0 * * *", "30 2 * * *", "15 1 * * *"])
 def test_a_daily_time_comes_exactly_once_each_local_day(zone: str, expression: str) -> None:
+    """D2: a daily time comes exactly once each local day."""
     where = ZoneInfo(zone)
     found = islice(cron.occurrences([expression], zone, datetime(2025, 12, 31, 23, 59, tzinfo=where)), 365)
     days = [instant.astimezone(where).date() for instant in found]
@@ -262,6 +268,7 @@ AUTUMN = datetime(2026, 10, 24, 23, 0, tzinfo=UTC)  # Berlin: 03:00 becomes 02:0
     ],
 )
 def test_summer_time_follows_debians_rule(expressions: list[str], after: datetime, expected: list[str]) -> None:
+    """D2: summer time follows debians rule."""
     assert list(islice(_from(expressions, "Europe/Berlin", after), len(expected))) == expected
 
 
@@ -274,3 +281,15 @@ def test_the_start_itself_is_not_an_occurrence() -> None:
     assert next(_from(["0 0 * * *"], "Etc/UTC", START)) == "02 00:00"
     assert next(_from(["0 0 * * *"], "UTC", START - timedelta(microseconds=1))) == "01 00:00"
     assert next(_from(["0 0 * * *"], "UTC", START + timedelta(microseconds=1))) == "02 00:00"
+
+
+def test_half_an_hour_put_back_skips_no_occurrence() -> None:
+    """Lord Howe, 7 April 2024: 02:00 becomes 01:30; 02:00 comes once and has its occurrence (campaign cron, 2246)."""
+    after = datetime(2024, 4, 6, 13, 0, tzinfo=UTC)  # midnight there
+    due = [
+        instant.astimezone(ZoneInfo("Australia/Lord_Howe")).strftime("%H:%M")
+        for instant in islice(cron.occurrences(["0 */2 * * *"], "Australia/Lord_Howe", after), 3)
+    ]
+    assert due == ["02:00", "04:00", "06:00"]
+    minutes = list(islice(cron.occurrences(["* 2 * * *"], "Australia/Lord_Howe", after), 60))
+    assert (minutes[-1] - minutes[0]).total_seconds() == 59 * 60

@@ -78,6 +78,7 @@ def test_a_missing_folder_and_an_empty_file_are_warnings(tmp_path: Path) -> None
 
 
 def test_a_bad_watch_never_hides_a_good_one(root: Path) -> None:
+    """R8: a bad watch never hides a good one."""
     write(root, "bad.yaml", "url: [\n")
     write(root, "half.yaml", GOOD + "name: half\n---\nurl: x\nname: other\n---\n[")
     write(root, "good.yaml")
@@ -100,6 +101,7 @@ def test_links_to_folders_are_followed_once(root: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_listed_is_a_problem(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R8: a folder that cannot be listed is a problem."""
     write(root, "good.yaml")
     (root / "watches" / "closed").mkdir()
     listing = os.scandir

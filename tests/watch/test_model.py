@@ -94,6 +94,7 @@ def test_a_watch_cannot_be_changed() -> None:
     ],
 )
 def test_a_new_generation_begins_with_url_goal_schema_or_compare(changes: dict[str, Any], new: bool) -> None:
+    """B8: a new generation begins with url goal schema or compare."""
     assert (make_watch(**changes).fingerprint != make_watch().fingerprint) is new
 
 
