@@ -55,6 +55,7 @@ async def test_a_run_of_a_dead_process_is_cancelled_and_recorded(
 
 
 async def test_what_had_completed_is_kept(state: Path, rows: Rows, clock: SimulatedClock) -> None:
+    """A7: what had completed is kept."""
     async with ScriptedApi() as api:
         watch, script = telling(), api.next_run().takes(None).cancel_finds_it_completed()
         await left_open(state, api, rows, watch, script)

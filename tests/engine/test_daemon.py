@@ -92,6 +92,7 @@ async def test_a_start_resumes_what_a_dead_process_left_and_posts_nothing(state:
 
 
 async def test_the_newest_missed_occurrence_runs_and_the_others_are_recorded(state: Path, rows: Rows) -> None:
+    """A4, D4: the newest missed occurrence runs and the others are recorded."""
     clock = driven(1.0)
     clock.now = lambda: NOW  # type: ignore[method-assign]
     watch = make_watch(cron="0 * * * *")
@@ -122,6 +123,7 @@ async def test_a_watch_that_never_ran_waits_for_its_first_due_time(state: Path) 
 
 
 async def test_each_minute_of_a_driven_day_has_one_record(state: Path, rows: Rows) -> None:
+    """A4, G1: each minute of a driven day has one record."""
     clock = driven(200)
     watches = [make_watch(name=name, cron="* * * * *") for name in ("a", "b", "c")]
     async with ScriptedApi() as api, opened(state, api, clock) as desk, daemon_of(desk, *watches) as daemon:
@@ -138,6 +140,7 @@ async def test_each_minute_of_a_driven_day_has_one_record(state: Path, rows: Row
 
 
 async def test_more_watches_than_places_run_late_and_every_occurrence_has_its_record(state: Path, rows: Rows) -> None:
+    """G1: more watches than places run late and every occurrence has its record."""
     clock = driven(200)
     watches = [make_watch(name=name, cron="* * * * *") for name in ("a", "b", "c", "d")]
     async with ScriptedApi() as api, opened(state, api, clock) as desk:
@@ -248,7 +251,7 @@ async def test_a_row_of_a_process_that_dies_beside_the_daemon_is_taken_up(state:
 
 
 async def test_a_run_of_a_watch_that_cannot_be_read_is_left_alone(state: Path, rows: Rows) -> None:
-    """A definition that is broken at present may be that watch's: its run goes on."""
+    """R8: A definition that is broken at present may be that watch's: its run goes on."""
     clock = driven(1.0)
     gone, watch = make_watch(name="gone"), make_watch()
     async with ScriptedApi() as api, opened(state, api, clock) as desk, daemon_of(desk, watch) as daemon:
@@ -337,6 +340,7 @@ async def test_a_locked_store_does_not_end_the_daemon_and_loses_no_occurrence(st
 
 
 async def test_an_error_of_one_occurrence_or_one_look_does_not_end_the_daemon(state: Path) -> None:
+    """R10: an error of one occurrence or one look does not end the daemon."""
     errors: list[Exception] = [StoreError("a defect"), ZeroDivisionError("another one")]
 
     class Failing(Writer):

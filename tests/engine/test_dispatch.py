@@ -51,6 +51,7 @@ class Gates:
 
 
 async def test_so_many_runs_at_once_and_no_more(state: Path) -> None:
+    """D6: so many runs at once and no more."""
     clock = WallClock(20)
     most, done = 0, []
     async with ScriptedApi() as api, opened(state, api, clock) as desk:
@@ -87,6 +88,7 @@ async def test_closing_leaves_remote_runs_and_rows_as_they_are(state: Path, rows
 
 
 async def test_one_run_that_breaks_stops_no_other(clock: SimulatedClock) -> None:
+    """R10: one run that breaks stops no other."""
     done: list[Any] = []
 
     async def some(watch: Watch, run: Run) -> Any:
@@ -124,6 +126,7 @@ async def test_a_store_that_takes_no_row_is_asked_again(clock: SimulatedClock, m
 
 
 async def test_a_watch_runs_once_at_a_time_and_the_newest_that_waits_has_the_turn(clock: SimulatedClock) -> None:
+    """D3: a watch runs once at a time and the newest that waits has the turn."""
     gates, done = Gates(), []
     async with dispatcher(gates, done, 1) as runs:
         first, second = make_watch(name="first"), make_watch(name="second")
@@ -160,6 +163,7 @@ async def test_a_retry_that_waits_keeps_its_turn(clock: SimulatedClock) -> None:
 
 
 async def test_nothing_that_waits_begins_while_the_dispatcher_closes(clock: SimulatedClock) -> None:
+    """R6: nothing that waits begins while the dispatcher closes."""
     gates, done = Gates(), []
     async with dispatcher(gates, done, 1) as runs:
         watches = [make_watch(name=name) for name in ("a", "b")]

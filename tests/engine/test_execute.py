@@ -33,6 +33,7 @@ SYSTEM = {"code": "INTERNAL_ERROR", "message": "try later", "category": "SYSTEM_
 
 
 async def test_the_row_is_committed_before_the_request_leaves(state: Path, rows: Rows, clock: SimulatedClock) -> None:
+    """A2: the row is committed before the request leaves."""
     seen: list[Any] = []
 
     def look() -> Script:
@@ -50,6 +51,7 @@ async def test_the_row_is_committed_before_the_request_leaves(state: Path, rows:
 async def test_the_remote_id_is_stored_before_anything_else_and_the_end_before_it_is_judged(
     state: Path, rows: Rows, clock: SimulatedClock
 ) -> None:
+    """A1, B6: the remote id is stored before anything else and the end before it is judged."""
     calls: list[tuple[str, list[Any]]] = []
 
     class Noting(Writer):
@@ -78,6 +80,7 @@ async def test_the_remote_id_is_stored_before_anything_else_and_the_end_before_i
 async def test_a_change_gives_its_messages_in_the_same_transaction_and_wakes_the_sender(
     state: Path, rows: Rows, clock: SimulatedClock
 ) -> None:
+    """B5: a change gives its messages in the same transaction and wakes the sender."""
     async with ScriptedApi() as api, opened(state, api, clock) as desk:
         watch = telling()
         api.next_run(result={"price": 499, "in_stock": True})
@@ -134,6 +137,8 @@ async def test_a_missing_secret_is_recorded_and_nothing_is_sent(state: Path, row
 async def test_what_breaks_inside_one_run_is_recorded_and_its_siblings_go_on(
     state: Path, clock: SimulatedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """R10: what breaks inside one run is recorded and its siblings go on."""
+
     def reveal(text: str) -> str:
         raise ZeroDivisionError("a defect somewhere below")
 
@@ -175,6 +180,7 @@ async def test_a_display_that_breaks_does_not_end_a_paid_run(state: Path, clock:
 async def test_a_run_that_another_living_process_holds_is_an_overlap_and_costs_nothing(
     state: Path, clock: SimulatedClock
 ) -> None:
+    """D3: a run that another living process holds is an overlap and costs nothing."""
     async with ScriptedApi() as api, opened(state, api, clock) as other, opened(state, api, clock) as desk:
         watch = make_watch()
         going = run_of(watch, clock)
@@ -269,6 +275,7 @@ async def test_a_leftover_that_is_old_does_not_answer_who_asks_now(state: Path, 
 
 
 async def test_a_run_opened_under_another_definition_moves_no_baseline(state: Path, clock: SimulatedClock) -> None:
+    """B8: a run opened under another definition moves no baseline."""
     async with ScriptedApi() as api:
         before, after = telling(), telling(goal="Find the price of the other machine.")
         async with opened(state, api, clock) as dead:
@@ -336,6 +343,7 @@ async def test_a_process_that_dies_at_any_call_of_the_store_costs_one_run_and_lo
 
 
 async def test_a_settled_run_is_judged_without_the_network(state: Path, clock: SimulatedClock) -> None:
+    """B6: a settled run is judged without the network."""
     watch = telling()
     async with ScriptedApi() as api:
         with pytest.raises(Killed):
@@ -475,6 +483,7 @@ async def test_a_locked_store_is_waited_out_and_nothing_is_lost(state: Path, row
 async def test_a_store_that_takes_no_row_stops_the_run_before_anything_is_asked(
     state: Path, clock: SimulatedClock
 ) -> None:
+    """R3: a store that takes no row stops the run before anything is asked."""
     with closing(sqlite3.connect(state / "monitor.db", isolation_level=None)) as locker:
         async with ScriptedApi() as api, opened(state, api, clock, busy_timeout=0.05) as desk:
             locker.execute("BEGIN IMMEDIATE")
@@ -511,6 +520,7 @@ async def test_a_run_whose_row_was_taken_is_not_recorded_twice(state: Path, rows
 
 
 async def test_cancelling_leaves_the_remote_run_and_the_row_as_they_are(state: Path, rows: Rows) -> None:
+    """R6: cancelling leaves the remote run and the row as they are."""
     clock = WallClock()
     async with ScriptedApi() as api, opened(state, api, clock) as desk:
         watch = make_watch()

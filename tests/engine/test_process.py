@@ -118,6 +118,7 @@ def test_a_signal_ends_the_daemon_and_the_next_one_finishes_the_run(workspace: W
 
 
 def test_a_second_daemon_is_refused_and_names_the_first_and_run_works_beside_it(workspace: Workspace) -> None:
+    """R7: a second daemon is refused and names the first and run works beside it."""
     workspace.watch(YEARLY, "espresso")
     first = workspace.daemon(1)
     wait_for((workspace.folder / "state" / "daemon.lock").exists)
@@ -223,6 +224,7 @@ def hanging(within: float) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_stopping_that_hangs_is_cut_off() -> None:
+    """R6: stopping that hangs is cut off."""
     with hanging(0.3) as process:
         assert process.wait(5) == 0
         assert process.stderr is not None
@@ -231,6 +233,7 @@ def test_stopping_that_hangs_is_cut_off() -> None:
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_ends_the_process_at_once(second: signal.Signals) -> None:
+    """R6: a second signal ends the process at once."""
     with hanging(30) as process:
         process.send_signal(second)
         assert process.wait(5) == -second

@@ -103,6 +103,7 @@ async def test_nothing_fires_before_it_is_due_nor_after_the_schedule_closed() ->
 
 @pytest.mark.anyio
 async def test_what_was_slept_through_is_missed_but_for_the_newest() -> None:
+    """D5: what was slept through is missed but for the newest."""
     clock = WallClock(1.0)
     heard = Heard(clock)
     watch = make_watch(cron="0 * * * *")
@@ -118,6 +119,7 @@ async def test_what_was_slept_through_is_missed_but_for_the_newest() -> None:
 
 @pytest.mark.anyio
 async def test_after_more_than_a_day_nothing_is_run_late() -> None:
+    """D4: after more than a day nothing is run late."""
     clock = WallClock(1.0)
     heard = Heard(clock)
     two_days_ago = clock.now() - timedelta(days=2)
@@ -130,7 +132,7 @@ async def test_after_more_than_a_day_nothing_is_run_late() -> None:
 
 @pytest.mark.anyio
 async def test_a_suspension_of_two_days_is_one_run() -> None:
-    """1,440 minutes a day are more than are recorded; what runs is the newest all the same, and only once."""
+    """D5: 1,440 minutes a day are more than are recorded; what runs is the newest all the same, and only once."""
     clock = WallClock(1.0)
     heard = Heard(clock)
     watch = make_watch(cron="* * * * *")
@@ -182,6 +184,7 @@ def test_a_schedule_reads_no_time_but_the_clock_it_is_given() -> None:
 
 
 def test_offsets_are_the_same_for_the_same_name_and_spread_over_the_window() -> None:
+    """D6: offsets are the same for the same name and spread over the window."""
     watches = [make_watch(name=f"watch-{number}") for number in range(500)]
     found = {watch.name: offset(watch) for watch in watches}
     assert found == {watch.name: offset(watch) for watch in watches}
@@ -203,6 +206,7 @@ def test_nothing_is_overdue_before_the_next_instant() -> None:
 
 
 def test_the_newest_is_caught_up_and_the_others_are_missed() -> None:
+    """D4: the newest is caught up and the others are missed."""
     watch = make_watch(cron="0 * * * *")
     newest, others = overdue(watch, NOW, NOW + timedelta(hours=3))
     assert newest == NOW + timedelta(hours=3)
@@ -210,6 +214,7 @@ def test_the_newest_is_caught_up_and_the_others_are_missed() -> None:
 
 
 def test_an_occurrence_of_more_than_a_day_ago_is_missed_and_not_forgotten() -> None:
+    """D4: an occurrence of more than a day ago is missed and not forgotten."""
     weekly = make_watch(cron="0 12 * * 1")
     last = NOW - timedelta(days=21)
     newest, others = overdue(weekly, last, NOW)
@@ -276,6 +281,7 @@ def test_the_runs_of_a_month_are_about_right(fields: dict[str, Any], low: int, h
     ],
 )
 def test_days_of_a_change_of_the_clocks_have_their_occurrences(day: str, cron: str, count: int) -> None:
+    """D2: days of a change of the clocks have their occurrences."""
     from zoneinfo import ZoneInfo
 
     zone = ZoneInfo("Europe/Berlin")

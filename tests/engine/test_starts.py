@@ -86,6 +86,7 @@ NETWORK = [kind for kind in ALL if not issubclass(kind, httpx.CookieConflict)]
 @pytest.mark.parametrize("phase", ["connecting", "sending", "reading"])
 @pytest.mark.parametrize("kind", NETWORK, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
 async def test_a_byte_that_left_means_look_and_only_else_start_again(kind: type[Exception], phase: str) -> None:
+    """A3: a byte that left means look and only else start again."""
     clock = SimulatedClock()
     async with Client("http://127.0.0.1:9", "key", clock=clock) as client:
         assert client._starts is not None
@@ -114,6 +115,7 @@ def test_errors_of_the_libraries_that_are_not_of_a_request_are_none_of_these() -
 @pytest.mark.parametrize("code", list(Code))
 @pytest.mark.parametrize("kind", [Completed, Failed, Cancelled, TimedOut, NotStarted])
 def test_without_a_proof_nothing_is_sent_again(kind: type[Outcome], code: Code) -> None:
+    """A3: without a proof nothing is sent again."""
     for retryable, run_id in itertools.product([True, False], [None, "r1"]):
         outcome = kind(run_id=run_id, fault=Fault(code, "x", retryable=retryable, retry_after=1.0))
         assert again(RUN, outcome, Tally(), NOW, LATE) is None

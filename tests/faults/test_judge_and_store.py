@@ -24,6 +24,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_row_96_a_result_that_breaks_the_schema(scene: Scene) -> None:
+    """B1: row 96: a result that breaks the schema."""
     scene.api.next_run(result={"price": "cheap"})
     record = await scene.ends("INVALID", "SCHEMA")
     assert record.violations
@@ -50,7 +51,7 @@ async def test_row_99_a_result_of_10_mb(scene: Scene) -> None:
 
 
 async def test_row_100_busy(scene: Scene) -> None:
-    """Another process holds the lock while the result arrives: it is waited out."""
+    """R3: Another process holds the lock while the result arrives: it is waited out."""
     scene.fast(20)
     scene.fields["busy_timeout"] = 0.05
     scene.api.next_run(result=AFTER).takes(0.3)
@@ -66,6 +67,8 @@ async def test_row_100_busy(scene: Scene) -> None:
 
 @pytest.mark.parametrize("method", ["accepted", "settle", "state_of", "stops", "commit"])
 async def test_row_101_full_disk_at_any_write(scene: Scene, method: str) -> None:
+    """R3: row 101: full disk at any write."""
+
     class Full(Writer):
         left = 4
 
@@ -101,6 +104,7 @@ async def test_row_106_killed_around_the_commit(scene: Scene, when: str) -> None
 
 
 async def test_row_108_a_run_beside_a_process_that_has_one(scene: Scene) -> None:
+    """D3: row 108: a run beside a process that has one."""
     scene.fast(20)
     scene.api.next_run(result=AFTER).takes(0.3)
     async with scene.desk() as ours, scene.desk() as theirs:
@@ -113,7 +117,7 @@ async def test_row_108_a_run_beside_a_process_that_has_one(scene: Scene) -> None
 
 
 async def test_row_109_a_process_that_wakes_too_late_writes_nothing(scene: Scene) -> None:
-    """What a frozen process finds on waking: its row is another's, and its writes are refused."""
+    """R7: What a frozen process finds on waking: its row is another's, and its writes are refused."""
     scene.fast(20)
     scene.api.next_run(result=AFTER).takes(0.3)
     async with scene.desk() as frozen, scene.desk() as awake:
@@ -131,6 +135,7 @@ async def test_row_109_a_process_that_wakes_too_late_writes_nothing(scene: Scene
 
 
 async def test_row_10_and_12_an_occurrence_that_is_recorded_does_not_run_again(scene: Scene) -> None:
+    """A4: row 10 and 12: an occurrence that is recorded does not run again."""
     record = await scene.ends(GOOD)
     async with scene.desk() as desk:
         again = Run(new_id(scene.clock.now()), scene.watch.name, record.due_at)
@@ -139,6 +144,7 @@ async def test_row_10_and_12_an_occurrence_that_is_recorded_does_not_run_again(s
 
 
 async def test_row_16_a_run_that_breaks_stops_no_other(scene: Scene) -> None:
+    """R10: row 16: a run that breaks stops no other."""
     records: list[Any] = []
 
     async def breaks(*_: Any) -> Any:

@@ -45,6 +45,7 @@ async def test_row_84_pending_is_said(scene: Scene) -> None:
 
 
 async def test_row_85_running_for_ever(scene: Scene) -> None:
+    """A7: row 85: running for ever."""
     polled(scene, takes=None)
     before = scene.clock.monotonic()
     await scene.ends("FAILED", "TIMEOUT", says="it was cancelled", cancels=1)
@@ -52,6 +53,7 @@ async def test_row_85_running_for_ever(scene: Scene) -> None:
 
 
 async def test_row_85_the_cancel_finds_it_completed(scene: Scene) -> None:
+    """A7: row 85: the cancel finds it completed."""
     polled(scene, takes=None).cancel_finds_it_completed()
     await scene.ends(GOOD, cancels=1)
 
@@ -190,6 +192,7 @@ async def test_row_93_json_of_no_use_for_good(scene: Scene) -> None:
 
 @pytest.mark.parametrize("other", [{"run_id": "run_9"}, {"goal": "Somebody else's goal."}])
 async def test_row_94_the_record_of_another_run_is_refused(scene: Scene, other: dict[str, str]) -> None:
+    """B7: row 94: the record of another run is refused."""
     polled(scene)
     wrong = {"result": {"price": 1.0, "in_stock": True}} | other
     scene.api.answer("GET", "/v1/runs/run_2", 200, lambda _: shown(scene, **wrong), headers=JSON, times=2)
@@ -215,6 +218,7 @@ def page(api: ScriptedApi, **pagination: Any) -> bytes:
 
 @pytest.mark.parametrize("same", [True, False])
 async def test_row_95_a_list_without_end(scene: Scene, same: bool) -> None:
+    """A2: row 95: a list without end."""
     lost(scene)
     count = iter(range(10_000))
 
@@ -228,6 +232,7 @@ async def test_row_95_a_list_without_end(scene: Scene, same: bool) -> None:
 
 
 async def test_row_95_a_list_in_any_order_with_strangers_and_twice_the_same(scene: Scene) -> None:
+    """A2: row 95: a list in any order with strangers and twice the same."""
     lost(scene)
 
     def odd(_: Any) -> bytes:

@@ -38,6 +38,7 @@ def refused(code: str, message: str = "no", **more: Any) -> dict[str, Any]:
 
 
 async def test_row_17_ceiling_of_a_watch(scene: Scene) -> None:
+    """A5: row 17: ceiling of a watch."""
     scene.watch = telling(limits={"runs_per_day": 1})
     first = await scene.ends("SKIPPED", "CEILING", posts=0, billed=0, says="1 of 1 runs a day")
     scene.clock.advance(60)  # type: ignore[attr-defined]
@@ -52,6 +53,7 @@ async def test_row_17_ceiling_of_a_watch(scene: Scene) -> None:
 
 
 async def test_row_17_ceiling_of_all_watches_is_told_once(scene: Scene) -> None:
+    """A5: row 17: ceiling of all watches is told once."""
     scene.fields["runs_per_day"] = 1
     for name in ("espresso-machine", "grinder", "kettle"):
         record = await scene.run(watch=telling(name=name))
@@ -97,6 +99,7 @@ class Unwritable(Writer):
 
 
 async def test_row_18_storage_not_writable_at_the_probe(scene: Scene) -> None:
+    """R3: row 18: storage not writable at the probe."""
     scene.fields["writer"] = Unwritable
     before = scene.clock.monotonic()
     await scene.ends(GOOD)
@@ -302,6 +305,7 @@ async def test_row_25_reset_while_sending_the_body_for_ever(scene: Scene) -> Non
 
 
 async def test_row_25_reset_after_the_run_was_created(scene: Scene) -> None:
+    """A3: row 25: reset after the run was created."""
     scene.api.next_run(result=AFTER).close_without_byte().reset()
     await scene.ends(GOOD)
 
@@ -313,12 +317,14 @@ async def test_row_26_no_first_byte_in_a_minute(scene: Scene) -> None:
 
 
 async def test_row_26_no_first_byte_and_listed_late(scene: Scene) -> None:
+    """A2: row 26: no first byte and listed late."""
     scene.fast(300)
     scene.api.next_run(result=AFTER).hang_before_first_byte().listed_after(0.25)
     await scene.ends(GOOD)
 
 
 async def test_row_26_the_list_fails_and_nothing_is_sent_again(scene: Scene) -> None:
+    """A2: row 26: the list fails and nothing is sent again."""
     scene.api.next_run(result=AFTER).close_without_byte()
     scene.api.answer("GET", "/v1/runs", 500, "down", times=5)
     await scene.ends(GOOD)
@@ -331,6 +337,7 @@ async def test_row_26_the_list_fails_for_a_day(scene: Scene) -> None:
 
 
 async def test_row_26_two_runs_with_one_reference(scene: Scene) -> None:
+    """A2: row 26: two runs with one reference."""
     scene.api.next_run(result=AFTER).close_without_byte()
     seen = scene.api._list
 
@@ -364,6 +371,7 @@ async def test_row_28_400_names_the_place(scene: Scene) -> None:
 
 
 async def test_row_29_401_stops_all_and_is_told_once(scene: Scene) -> None:
+    """A6: row 29: 401 stops all and is told once."""
     scene.api.every_run().status(401, refused("INVALID_API_KEY"))
     others = [telling(name=f"w{n}", notify=[{"to": ["ops", "deals"], "on": ["failure", "recovery"]}]) for n in range(5)]
     scene.fields["everyone"] = lambda: [scene.watch, *others]
@@ -379,6 +387,7 @@ async def test_row_29_401_stops_all_and_is_told_once(scene: Scene) -> None:
 
 
 async def test_row_29_ends_when_the_key_is_taken_again(scene: Scene) -> None:
+    """A6: row 29: ends when the key is taken again."""
     scene.api.next_run().status(401, refused("INVALID_API_KEY"))
     await scene.ends("FAILED", "AUTH", billed=0)
     async with scene.desk() as desk:
@@ -396,6 +405,7 @@ async def test_row_29_ends_when_the_key_is_taken_again(scene: Scene) -> None:
 
 @pytest.mark.parametrize("status", [402, 403])
 async def test_row_30_402_and_credits_stop_all_until_a_run_is_taken_again(scene: Scene, status: int) -> None:
+    """A6: row 30: 402 and credits stop all until a run is taken again."""
     body = refused("INSUFFICIENT_CREDITS" if status == 402 else "FORBIDDEN", "insufficient credits")
     scene.api.next_run().status(status, body)
     await scene.ends("FAILED", "BILLING", billed=0, says="insufficient credits")
@@ -513,6 +523,7 @@ async def test_row_37_429_for_hours_gives_up_at_the_next_occurrence(scene: Scene
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("billed", [True, False])
 async def test_row_38_5xx_without_a_run_id(scene: Scene, status: int, billed: bool) -> None:
+    """A3: row 38: 5xx without a run id."""
     scene.api.next_run(result=AFTER).status(status, "<html>bad gateway</html>", billed=billed)
     await scene.ends(GOOD, posts=1 if billed else 2)
 

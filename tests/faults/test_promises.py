@@ -1,8 +1,9 @@
-"""What proves a promise of reliability.md and belongs to no single row of the fault matrix; the rest: `campaign/promises.yaml`."""
+"""What proves a promise of reliability.md and is no row of its fault matrix; where the rest is: `promises.yaml`."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
@@ -10,15 +11,28 @@ import pytest
 from apscheduler.schedulers import base
 
 from monitor import clock as clocks
+from monitor.agent.outcome import Completed
 from monitor.clock import WallClock
 from monitor.engine import schedule as schedules
 from monitor.engine.schedule import Schedule, next_due, offset, unrecorded
+from monitor.errors import StoreConflict
+from monitor.judge.decide import decide
 from monitor.judge.decision import Verdict
 from monitor.store.store import Store
 from monitor.watch.model import Watch
-from monitor.watch.run import Trigger
+from monitor.watch.run import Run, Trigger, new_id
 from tests.conftest import make_watch
 from tests.engine.conftest import until
+from tests.faults.conftest import AFTER, GOOD, Scene
+
+
+async def test_a2_a_list_without_an_end_proves_nothing(scene: Scene) -> None:
+    """A2: as long as the list of runs cannot be read to its end, our run may stand further down: nothing is sent."""
+    scene.api.next_run(result=AFTER).close_without_byte()
+    others = {"data": [], "pagination": {"next_cursor": "c", "has_more": True}}  # the same cursor over and over
+    headers = {"content-type": "application/json"}
+    scene.api.answer("GET", "/v1/runs", 200, json.dumps(others), headers=headers, times=10)  # more than three searches
+    assert (await scene.ends(GOOD, posts=1, billed=1)).run_id == "run_2"
 
 
 class Stepped(datetime):
@@ -106,3 +120,22 @@ def test_g1_an_occurrence_without_a_record_is_counted(tmp_path: Path) -> None:
         assert unrecorded(watch, recorded) == [due[3]]
         store.record_skip(watch.name, due[3], Trigger.CRON, Verdict.MISSED, "DOWN", "nothing was running", due[5])
         assert unrecorded(watch, store.occurrences(watch.name, due[0])) == []
+
+
+def test_r7_who_lost_a_run_cannot_record_it(tmp_path: Path) -> None:
+    """R7: a process that wakes after its run was taken over writes nothing: not the end, not the record."""
+    watch = make_watch()
+    now = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    run = Run(new_id(now), watch.name, now)
+    path = str(tmp_path / "monitor.db")
+    outcome = Completed(run_id="r1", raw={"status": "COMPLETED"}, result=AFTER)
+    with Store.open(path) as late, Store.open(path) as next_one:
+        late.begin_run(run, goal="g", generation=watch.fingerprint, owner="late", now=now)
+        assert next_one.take_over(run.id, "late", "next")
+        decision = decide(watch, run, outcome, late.state_of(watch.name), now, lambda: new_id(now))
+        with pytest.raises(StoreConflict, match="taken over"):
+            late.settle(run.id, outcome, now)
+        with pytest.raises(StoreConflict, match="taken over"):
+            late.commit(run, outcome, decision, [], now=now, owner="late")
+        assert [left.owner for left in next_one.unfinished()] == ["next"]
+        assert next_one.state_of(watch.name).baseline is None

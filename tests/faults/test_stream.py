@@ -221,12 +221,14 @@ async def test_row_62_silence(scene: Scene) -> None:
 
 
 async def test_row_63_end_without_complete(scene: Scene) -> None:
+    """A1: row 63: end without complete."""
     scene.stream(STARTED + event("PROGRESS", purpose="x"))
     await scene.ends(GOOD)
 
 
 @pytest.mark.parametrize("how", ["reset", "a broken chunk"])
 async def test_row_64_reset_and_broken_chunks(scene: Scene, how: str) -> None:
+    """A1: row 64: reset and broken chunks."""
     script = scene.api.next_run(result=AFTER).cut_after(150)
     script.reset() if how == "reset" else script.as_chunks()
     await scene.ends(GOOD)
@@ -316,12 +318,14 @@ async def test_row_70_completed_without_a_result_has_one_at_the_second_look(scen
 
 @pytest.mark.parametrize("result", [None, [], "nothing", 7])
 async def test_row_70_completed_without_an_object(scene: Scene, result: Any) -> None:
+    """B1: row 70: completed without an object."""
     scene.api.next_run(result=AFTER).shows(result=result).raw(STARTED + complete(result=result))
     await scene.ends("INVALID", "SCHEMA")
 
 
 @pytest.mark.parametrize("envelope", [{"status": "failure", "reason": "a captcha"}, {"error": "access denied"}])
 async def test_row_71_completed_with_a_failure_inside(scene: Scene, envelope: dict[str, str]) -> None:
+    """B2: row 71: completed with a failure inside."""
     scene.api.next_run(result=envelope)
     await scene.ends("INVALID", "GOAL")
 
@@ -411,12 +415,14 @@ async def test_row_80_hostile_text(scene: Scene) -> None:
     ("call", "when"), [("accepted", "before"), ("accepted", "after"), ("settle", "before"), ("settle", "after")]
 )
 async def test_row_81_killed_after_the_run_was_accepted(scene: Scene, call: str, when: str) -> None:
+    """A1: row 81: killed after the run was accepted."""
     await killed(scene, call, when)
     assert scene.posts == 1
     await finished(scene)
 
 
 async def test_row_82_stopping_leaves_the_run_to_the_next_process(scene: Scene) -> None:
+    """R6: row 82: stopping leaves the run to the next process."""
     script = scene.api.next_run(result=AFTER).takes(None)
     async with scene.desk() as desk:
         task = asyncio.create_task(execute(scene.watch, run_of(scene.watch, scene.clock), desk))

@@ -41,6 +41,7 @@ from tests.judge.values import JSON, naive
     ],
 )
 def test_equality_is_that_of_json_values(one: Any, other: Any, same: bool) -> None:
+    """B3: equality is that of json values."""
     assert canonical.equal(one, other) is same
     assert (canonical.key(one) == canonical.key(other)) is same
 
@@ -69,6 +70,7 @@ def test_depth_is_allowed_up_to_the_cap() -> None:
 @settings(deadline=None, max_examples=200)
 @given(JSON, JSON)
 def test_form_and_key_agree_with_a_naive_oracle(one: Any, other: Any) -> None:
+    """B3: form and key agree with a naive oracle."""
     same = naive(one) == naive(other)
     assert canonical.equal(one, other) is same
     assert (canonical.key(one) == canonical.key(other)) is same

@@ -41,12 +41,14 @@ def lines(before: Any, after: Any, schema: dict[str, Any] = OFFERS, compare: Com
 @settings(deadline=None, max_examples=120)
 @given(OBJECTS, OBJECTS)
 def test_changes_are_told_exactly_when_values_differ(one: Any, other: Any) -> None:
+    """B3: changes are told exactly when values differ."""
     assert bool(changes(one, other, OPEN, Compare())) is (naive(one) != naive(other))
 
 
 @settings(deadline=None, max_examples=80)
 @given(OBJECTS, JSON, st.lists(NAMES, min_size=1, max_size=3))
 def test_one_planted_difference_is_found(value: Any, planted: Any, path: list[str]) -> None:
+    """B3: one planted difference is found."""
     other = copy.deepcopy(value)
     place = other
     for name in path[:-1]:
@@ -173,6 +175,7 @@ def test_rows_with_the_same_key_or_none_are_compared_as_a_multiset() -> None:
 
 
 def test_a_lost_duplicate_is_a_change() -> None:
+    """B3: a lost duplicate is a change."""
     row = {"seller": "A", "price": 1}
     assert lines({"offers": [row, row]}, {"offers": [row]}, compare=BY_SELLER)
     assert lines({"offers": [row]}, {"offers": [row, row]}, compare=BY_SELLER)

@@ -121,6 +121,7 @@ def test_what_appears_is_named_in_the_reason() -> None:
 
 
 def test_the_first_good_result_becomes_the_baseline() -> None:
+    """B9: the first good result becomes the baseline."""
     decision = judged(done({"result": GOOD}), FRESH)
     assert decision.result == GOOD
     assert decision.state == WatchState(
@@ -133,6 +134,7 @@ def test_an_unchanged_result_leaves_the_baseline_where_it_was() -> None:
 
 
 def test_there_and_back_again_are_two_changes() -> None:
+    """B4: there and back again are two changes."""
     there = judged(done(OTHER))
     back = decide(WATCH, run(id="R2", due_at=NOW + timedelta(hours=1)), done(GOOD), there.state, NOW, events())
     assert [there.verdict, back.verdict] == [Verdict.CHANGED, Verdict.CHANGED]
@@ -149,6 +151,7 @@ def test_there_and_back_again_are_two_changes() -> None:
     ],
 )
 def test_an_edited_watch_begins_a_new_generation_and_tells_no_change(edit: dict[str, Any]) -> None:
+    """B8: an edited watch begins a new generation and tells no change."""
     watch = make_watch(notify=["ops"], **edit)
     decision = judged(done(OTHER), KNOWN, watch)
     assert (decision.verdict, decision.notifications) == (Verdict.BASELINE, ())
@@ -157,6 +160,7 @@ def test_an_edited_watch_begins_a_new_generation_and_tells_no_change(edit: dict[
 
 
 def test_a_run_older_than_the_baseline_is_history_only() -> None:
+    """B7: a run older than the baseline is history only."""
     for outcome, verdict in (
         (done(OTHER), Verdict.CHANGED),
         (done(GOOD), Verdict.UNCHANGED),
@@ -200,6 +204,7 @@ def test_a_change_is_told_once_to_each_target_in_order() -> None:
 
 
 def test_a_baseline_is_told_only_to_those_who_want_it() -> None:
+    """B9: a baseline is told only to those who want it."""
     assert [n.kind for n in judged(done(GOOD), FRESH).notifications] == [Kind.BASELINE]
     assert judged(done(GOOD), FRESH, make_watch(notify=["ops"])).notifications == ()
 
@@ -355,6 +360,7 @@ def test_every_outcome_in_every_state_is_decided(outcome: Outcome, state: WatchS
 @settings(deadline=None, max_examples=100)
 @given(st.lists(OUTCOMES, max_size=12))
 def test_over_any_history_baseline_is_last_good_and_recoveries_follow_failures(outcomes: list[Outcome]) -> None:
+    """B1: over any history baseline is last good and recoveries follow failures."""
     state, good, open_failure = WatchState(), None, False
     for number, outcome in enumerate(outcomes):
         due = NOW + timedelta(minutes=number)

@@ -164,6 +164,7 @@ def test_all_problems_are_told_at_once() -> None:
     ],
 )
 def test_a_doubtful_schema_is_warned_of(schema: dict[str, Any], path: tuple[Any, ...], says: str, hint: str) -> None:
+    """B2: a doubtful schema is warned of."""
     (finding,) = found(schema)
     assert finding.warning
     assert finding.path == path

@@ -56,6 +56,7 @@ def test_a_backup_is_a_store_of_its_own(copy: Path, opener: Opener) -> None:
 
 
 def test_a_backup_is_consistent_while_others_write(opener: Opener, tmp_path: Path) -> None:
+    """R9: a backup is consistent while others write."""
     store, other, done = opener(), opener(), threading.Event()
     wrong: list[BaseException] = []
 
@@ -86,6 +87,7 @@ def test_a_backup_is_consistent_while_others_write(opener: Opener, tmp_path: Pat
 
 @pytest.mark.parametrize("what", ["file", "folder", "link", "dangling", "store"])
 def test_a_backup_replaces_nothing(opener: Opener, tmp_path: Path, what: str) -> None:
+    """R9: a backup replaces nothing."""
     store, target = opener(), tmp_path / "target"
     if what == "file":
         target.write_text("mine")
@@ -262,6 +264,7 @@ def newer(path: Path) -> None:
 def test_what_is_no_sound_copy_of_ours_is_refused(
     copy: Path, opener: Opener, spoil: Callable[[Path], None], error: type[StoreError]
 ) -> None:
+    """R9: what is no sound copy of ours is refused."""
     spoil(copy)
     before = digest(opener.path), digest(copy)
     with pytest.raises(error, match=r"copy\.db"):
@@ -301,6 +304,7 @@ def in_use(copy: Path, database: Path) -> Path:
 def test_what_is_no_plain_file_at_rest_is_refused(
     copy: Path, opener: Opener, name: Callable[[Path, Path], Path]
 ) -> None:
+    """R9: what is no plain file at rest is refused."""
     before = digest(opener.path)
     with pytest.raises(UsageError):
         copies.restore(name(copy, opener.path), opener.path, now=NOW)
@@ -316,6 +320,7 @@ def test_a_store_behind_a_link_is_not_replaced(copy: Path, opener: Opener, tmp_p
 
 
 def test_nothing_is_restored_while_something_uses_the_store(copy: Path, opener: Opener) -> None:
+    """R9: nothing is restored while something uses the store."""
     before, folder = digest(opener.path), opener.path.parent
     with DaemonLock(folder), pytest.raises(StoreLocked, match="another daemon"):
         copies.restore(copy, opener.path, now=NOW)

@@ -29,6 +29,7 @@ def test_the_type_is_found_by_the_device(major: int, minor: int, kind: str | Non
 
 @pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p", "ext4", "fuse.fuse-overlayfs"])
 def test_network_file_systems_are_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """R2: network file systems are warned of."""
     device = tmp_path.stat().st_dev
     table = tmp_path / "mountinfo"
     table.write_text(f"22 1 {os.major(device)}:{os.minor(device)} / / rw - {kind} x rw\n")

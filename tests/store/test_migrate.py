@@ -119,6 +119,7 @@ def test_alembic_is_imported_only_to_migrate(tmp_path: Path) -> None:
 
 
 def test_an_older_store_is_migrated_and_copied_first(tmp_path: Path) -> None:
+    """R5: an older store is migrated and copied first."""
     path = tmp_path / "monitor.db"
     with Store.open(str(path)) as store:
         whole(store, run := make_run(), good(run))
@@ -161,6 +162,7 @@ def test_a_new_store_and_one_at_the_last_revision_are_not_copied(tmp_path: Path)
 
 @pytest.mark.parametrize("old", [False, True], ids=["new", "older"])
 def test_a_migration_that_is_cut_anywhere_leaves_a_whole_revision(tmp_path: Path, old: bool) -> None:
+    """R5: a migration that is cut anywhere leaves a whole revision."""
     path = tmp_path / "monitor.db"
     scripts = later(tmp_path, THIRD)
     wanted = LATER if old else sqlite.REVISIONS

@@ -66,6 +66,7 @@ def test_an_owner_is_alive_until_it_is_released(tmp_path: Path) -> None:
 
 
 def test_an_owner_of_another_process_is_alive_until_kill_9(tmp_path: Path) -> None:
+    """R7: an owner of another process is alive until kill 9."""
     child, owner_id = start(CLAIM, tmp_path)
     lock = tmp_path / "owners" / f"{owner_id}.lock"
     with Owner.claim(tmp_path) as owner:

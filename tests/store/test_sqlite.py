@@ -47,11 +47,13 @@ def digest(path: Path) -> str:
     ],
 )
 def test_wal_is_used_only_where_its_reset_bug_is_fixed(version: tuple[int, int, int], mode: str) -> None:
+    """R2: wal is used only where its reset bug is fixed."""
     journal = sqlite.journal_for(version)
     assert journal == sqlite.Journal(mode, "FULL" if mode == "wal" else "EXTRA")
 
 
 def test_connections_have_the_chosen_durability(store: Store) -> None:
+    """R1: connections have the chosen durability."""
     journal = sqlite.journal_for(sqlite3.sqlite_version_info)
     with store._database.read() as connection:
         pragma = {
@@ -64,6 +66,7 @@ def test_connections_have_the_chosen_durability(store: Store) -> None:
 
 
 def test_a_database_left_in_another_journal_is_brought_to_ours(opener: Opener) -> None:
+    """R1: a database left in another journal is brought to ours."""
     opener().close()
     with closing(sqlite3.connect(opener.path)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -167,6 +170,7 @@ def cut_off(path: Path) -> None:
     "damage", [text_file, other_program, other_application_id, without_version, broken_header, broken_schema, cut_off]
 )
 def test_a_damaged_or_foreign_file_is_refused_and_left_as_it_is(tmp_path: Path, damage) -> None:  # type: ignore[no-untyped-def]
+    """R4: a damaged or foreign file is refused and left as it is."""
     path = tmp_path / "monitor.db"
     damage(path)
     before, beside = digest(path), sorted(tmp_path.iterdir())
@@ -179,6 +183,7 @@ def test_a_damaged_or_foreign_file_is_refused_and_left_as_it_is(tmp_path: Path, 
 
 @pytest.mark.parametrize("version", ["0003", "9999", "fffe"])
 def test_a_newer_store_is_refused_and_left_as_it_is(tmp_path: Path, version: str) -> None:
+    """R4: a newer store is refused and left as it is."""
     path = tmp_path / "monitor.db"
     Store.open(str(path)).close()
     with closing(sqlite3.connect(path)) as connection:

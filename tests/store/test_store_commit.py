@@ -199,6 +199,7 @@ def unchanged_baseline(run: Any, other: Any) -> Decision:
 
 @pytest.mark.parametrize("decision", [stolen_baseline, failed_baseline, unchanged_baseline])
 def test_a_baseline_that_cannot_be_is_refused(store: Store, decision: Any) -> None:
+    """B1: a baseline that cannot be is refused."""
     other, first, run = make_run(watch="another"), make_run(), make_run(30)
     whole(store, other, good(other))
     whole(store, first, good(first))
@@ -218,6 +219,7 @@ def test_a_new_generation_may_begin_without_a_baseline(store: Store) -> None:
 
 
 def test_a_broken_message_stops_the_whole_decision(store: Store) -> None:
+    """B5: a broken message stops the whole decision."""
     run = begin(store, make_run())
     store.settle(run.id, completed(), NOW)
     before = everything(store)
@@ -229,6 +231,7 @@ def test_a_broken_message_stops_the_whole_decision(store: Store) -> None:
 
 
 def test_a_commit_that_breaks_anywhere_changes_nothing(opener: Opener) -> None:
+    """B5: a commit that breaks anywhere changes nothing."""
     store = opener()
     first, run = make_run(), make_run(30)
     whole(store, first, good(first))

@@ -155,6 +155,7 @@ def test_a_second_writing_thread_waits_its_turn_and_then_gives_up(opener: Opener
 
 
 def test_of_threads_that_begin_one_occurrence_one_wins(opener: Opener) -> None:
+    """A4: of threads that begin one occurrence one wins."""
     stores = [opener() for _ in range(2)]
     start, won = threading.Barrier(6), []
 

@@ -42,6 +42,7 @@ def again(store: Store, run: Run, verdict: Verdict = Verdict.BASELINE, *letters:
 
 
 def test_the_outcome_of_a_record_comes_back_as_it_was(opener: Opener) -> None:
+    """B6: the outcome of a record comes back as it was."""
     store = opener()
     run, other = make_run(), make_run(1, watch="other")
     whole(store, run, good(run))

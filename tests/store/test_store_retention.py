@@ -93,6 +93,7 @@ def test_what_ceilings_and_the_schedule_count_stays(store: Store, keep: timedelt
 
 
 def test_the_baseline_stays(store: Store) -> None:
+    """B10: the baseline stays."""
     first = made(store, 200, Verdict.BASELINE)
     between = [made(store, days).id for days in range(100, 90, -1)]
     made(store, 1)
@@ -110,6 +111,7 @@ def test_the_last_run_and_the_newest_occurrence_stay(store: Store) -> None:
 
 
 def test_an_open_incident_keeps_its_runs_until_it_is_over(store: Store) -> None:
+    """B10: an open incident keeps its runs until it is over."""
     before = made(store, 200)
     opened = made(store, 190, Verdict.FAILED)
     failing = [made(store, days, Verdict.FAILED).id for days in range(180, 170, -1)]
@@ -131,6 +133,7 @@ def test_an_open_incident_keeps_its_runs_until_it_is_over(store: Store) -> None:
     ids=["pending", "sending", "dead", "done"],
 )
 def test_a_message_that_was_not_delivered_stays_with_its_run(store: Store, act: Any, stays: bool) -> None:
+    """B10: a message that was not delivered stays with its run."""
     run = made(store, 200, Verdict.UNCHANGED, letter("e1"))
     made(store, 1)
     act(store, store.outbox()[0].id)
@@ -151,6 +154,7 @@ def test_the_run_of_an_open_stop_stays(store: Store) -> None:
 
 
 def test_unfinished_runs_and_waiting_retries_stay(store: Store) -> None:
+    """B10: unfinished runs and waiting retries stay."""
     run = Run(new_id(ago(200)), "espresso", ago(200))
     store.begin_run(run, goal="g", generation="g1", owner=OWNER, now=ago(200))
     store.settle(run.id, failed(), ago(200))

@@ -43,6 +43,7 @@ def test_a_run_that_began_is_unfinished_and_survives_a_reopening(opener: Opener)
 
 
 def test_an_occurrence_begins_once(store: Store) -> None:
+    """A4: an occurrence begins once."""
     run = begin(store, make_run())
     again = attempt(store, replace(run, id=new_id(NOW)))
     assert isinstance(again, Existing)
@@ -59,6 +60,7 @@ def test_an_occurrence_that_is_judged_gives_its_record(store: Store) -> None:
 
 
 def test_a_watch_runs_one_run_at_a_time(store: Store) -> None:
+    """D3: a watch runs one run at a time."""
     run = begin(store, make_run())
     later = attempt(store, make_run(30))
     assert isinstance(later, Existing)
@@ -155,6 +157,7 @@ def test_only_runs_of_the_dead_are_given_out(store: Store) -> None:
 
 
 def test_an_occurrence_that_did_not_run_is_recorded_once(store: Store) -> None:
+    """G1: an occurrence that did not run is recorded once."""
     record = store.record_skip("espresso", at(5), Trigger.CRON, Verdict.SKIPPED, "OVERLAP", "still running", NOW)
     assert record is not None
     assert (record.verdict, record.code, record.reason, record.due_at) == ("SKIPPED", "OVERLAP", "still running", at(5))

@@ -85,6 +85,7 @@ def failing(store: Store, minute: int) -> None:
 
 @pytest.mark.parametrize("spend", [by_the_clock, by_hand, dry, to_confirm, failing])
 def test_every_run_that_was_begun_counts(store: Store, spend: Any) -> None:
+    """A5: every run that was begun counts."""
     for minute in range(3):
         spend(store, minute)
     assert isinstance(attempt(store, make_run(30), per_watch=4, in_all=4), Begun)
@@ -94,6 +95,7 @@ def test_every_run_that_was_begun_counts(store: Store, spend: Any) -> None:
 
 
 def test_a_watch_has_a_ceiling_of_its_own(store: Store) -> None:
+    """A5: a watch has a ceiling of its own."""
     by_the_clock(store, 0)
     by_the_clock(store, 1)
     answer = attempt(store, make_run(30), per_watch=2)
@@ -189,6 +191,7 @@ def test_a_new_key_does_not_fill_the_purse(store: Store) -> None:
 
 
 def test_one_run_an_hour_finds_out_whether_the_purse_is_full_again(store: Store) -> None:
+    """A6: one run an hour finds out whether the purse is full again."""
     stop(store)
     assert isinstance(attempt(store, make_run(59), now=at(59)), Refused)
     assert isinstance(attempt(store, make_run(60), now=at(60)), Begun)
@@ -214,6 +217,7 @@ def test_who_asks_by_hand_passes_every_stop_but_no_ceiling(store: Store) -> None
 
 
 def test_a_stop_opens_once_and_is_told_once(store: Store) -> None:
+    """A6: a stop opens once and is told once."""
     run = whole_run(store)
     assert stop(store, "billing", run, NOW, letter("e1"), letter("e1", "deals"))
     assert not stop(store, "billing", run, at(1), letter("e2"))
