@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint tools unit bench campaign lock clean
+.PHONY: help demo test lint unit bench campaign lock clean
 
 help:            ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -21,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)   ## set up and watch the whole main job on this machine (under a minute)
 	$(BIN)/monitor demo
 
-test: lint tools unit  ## set up, all checks, all tests
+test: lint unit  ## set up, all checks, all tests
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -29,11 +29,6 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/bandit -q -r monitor -c pyproject.toml
-
-# What tests need beyond Python: strace kills a process at a chosen system call (campaign/).
-tools:
-	@command -v strace > /dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && apt-get update -q && apt-get install -qy --no-install-recommends strace; } \
-	|| { echo "strace is missing, and only root on Debian can install it here: apt-get install strace"; exit 2; }
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest tests/judge tests/agent tests/watch --cov --cov-report=
@@ -46,7 +41,7 @@ unit: $(STAMP)
 bench: $(STAMP)  ## print the benchmarks of bench/, each as a ratio against a floor of the same run
 	$(BIN)/python -m bench
 
-campaign: $(STAMP) tools ## the full figures of docs/reliability.md, in parts that go on where they stopped
+campaign: $(STAMP) ## the full figures of docs/reliability.md, in parts that go on where they stopped
 	$(BIN)/python -m campaign
 
 lock:            ## pin every dependency again (needs uv)

@@ -14,6 +14,7 @@ from campaign import report
 from campaign.catalogue import GROUPS, parts
 from campaign.ledger import DEFAULT, Ledger
 from campaign.runner import End, Terms, digest, only, run
+from campaign.tracing import TracingError
 
 SEED = 20261121
 EXITS = {End.COMPLETE: 0, End.UNFINISHED: 3, End.VIOLATED: 1}
@@ -40,7 +41,11 @@ def main(words: list[str] | None = None) -> int:
             ends.append(only(known[name], asked.seed, asked.only, _say))
         else:
             terms = Terms(asked.seed, asked.scale, asked.minutes, asked.again, loaded[name])
-            ends.append(run(known[name], ledger, terms, _say))
+            try:
+                ends.append(run(known[name], ledger, terms, _say))
+            except TracingError as error:  # a machine on which processes cannot be traced
+                print(f"{name}: {error}", file=sys.stderr)
+                return 2
     if asked.only is None and asked.ledger == DEFAULT:
         report.write(ledger, asked.page, known)
     codes = [EXITS[end] for end in ends]
