@@ -18,6 +18,7 @@ from monitor.errors import UsageError
 from monitor.files import secrets
 
 if TYPE_CHECKING:
+    from monitor.agent.client import Client
     from monitor.alert.outbox import Outbox
     from monitor.engine.desk import Desk
     from monitor.settings import Settings
@@ -68,6 +69,25 @@ def revealer(settings: Settings) -> Callable[[str], str]:
     return reveal
 
 
+async def _client(stack: AsyncExitStack, settings: Settings, clock: WallClock, embedded_at: str | None) -> Client:
+    """Return the client of the agent that the settings name; an embedded one is started, unless it runs already."""
+    from monitor.agent.client import Client
+
+    if settings.agent == "tinyfish":
+        assert settings.api_key is not None, "require_key was called"
+        return Client(settings.base_url, secrets.header_value(settings.api_key, "TINYFISH_API_KEY"), clock=clock)
+    if embedded_at is None:
+        from monitor.embedded.server import EmbeddedAgent
+
+        agent = EmbeddedAgent(
+            ledger=state_folder(settings) / "agent.db",
+            allow_private=settings.allow_private,
+            concurrency=max(2, settings.concurrency),
+        )
+        embedded_at = (await stack.enter_async_context(agent)).base_url
+    return Client(embedded_at, "embedded", clock=clock, embedded=True)
+
+
 @asynccontextmanager
 async def opened(
     settings: Settings, loaded: Callable[[], Loaded], clock: WallClock, *, embedded_at: str | None = None
@@ -77,7 +97,6 @@ async def opened(
     `loaded` gives the present definitions: the outbox looks targets up in them when it sends, never before.
     `embedded_at` is the base URL of an embedded agent that runs already, instead of one in this process (the demo's).
     """
-    from monitor.agent.client import Client
     from monitor.alert.outbox import Outbox
     from monitor.alert.targets import Targets
     from monitor.engine.desk import Desk
@@ -91,21 +110,7 @@ async def opened(
         owner = stack.enter_context(Owner.claim(state_folder(settings)))
         writer = await stack.enter_async_context(Writer(store))
         await writer(store.release, owner.dead)  # what a killed sender had in hand is sent again, marked
-        base_url, key, embedded = settings.base_url, "embedded", settings.agent == "embedded"
-        if embedded_at is not None:
-            base_url = embedded_at
-        if embedded and embedded_at is None:
-            from monitor.embedded.server import EmbeddedAgent
-
-            agent = EmbeddedAgent(
-                ledger=state_folder(settings) / "agent.db",
-                allow_private=settings.allow_private,
-                concurrency=max(2, settings.concurrency),
-            )
-            base_url = (await stack.enter_async_context(agent)).base_url
-        elif not embedded and settings.api_key is not None:
-            key = secrets.header_value(settings.api_key, "TINYFISH_API_KEY")
-        client = await stack.enter_async_context(Client(base_url, key, clock=clock, embedded=embedded))
+        client = await stack.enter_async_context(await _client(stack, settings, clock, embedded_at))
 
         def targets() -> Targets:
             present = loaded()

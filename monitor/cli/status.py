@@ -7,45 +7,47 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.engine.schedule import next_due
 from monitor.store.records import WatchRow, stamp
+from monitor.watch.model import Watch
 
 if TYPE_CHECKING:
     from monitor.store.store import Store
     from monitor.watch.load import Loaded
 
 
+_NEVER = WatchRow(
+    watch="",
+    last_verdict=None,
+    last_reason=None,
+    last_run=None,
+    last_run_at=None,
+    failing_since=None,
+    failures=0,
+    runs_today=0,
+)
+
+
+def _watch(watch: Watch, row: WatchRow, now: datetime) -> dict[str, Any]:
+    coming = next_due(watch, now) if watch.enabled else []
+    return {
+        "name": watch.name,
+        "enabled": watch.enabled,
+        "tags": list(watch.tags),
+        "next_due": stamp(coming[0]) if coming else None,
+        "last_verdict": row.last_verdict,
+        "last_reason": row.last_reason,
+        "last_run": row.last_run,
+        "last_run_at": stamp(row.last_run_at),
+        "failing_since": stamp(row.failing_since),
+        "failures": row.failures,
+        "runs_today": row.runs_today,
+    }
+
+
 def report(loaded: Loaded, store: Store, now: datetime) -> dict[str, Any]:
     """Return the document of `status --json` (interface.md); watches that are no longer defined are left out."""
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     known = {row.watch: row for row in store.watch_rows(day)}
-    nothing = WatchRow(
-        watch="",
-        last_verdict=None,
-        last_reason=None,
-        last_run=None,
-        last_run_at=None,
-        failing_since=None,
-        failures=0,
-        runs_today=0,
-    )
-    watches = []
-    for name, watch in sorted(loaded.watches.items()):
-        row = known.get(name, nothing)
-        coming = next_due(watch, now) if watch.enabled else []
-        watches.append(
-            {
-                "name": name,
-                "enabled": watch.enabled,
-                "tags": list(watch.tags),
-                "next_due": stamp(coming[0]) if coming else None,
-                "last_verdict": row.last_verdict,
-                "last_reason": row.last_reason,
-                "last_run": row.last_run,
-                "last_run_at": stamp(row.last_run_at),
-                "failing_since": stamp(row.failing_since),
-                "failures": row.failures,
-                "runs_today": row.runs_today,
-            }
-        )
+    watches = [_watch(watch, known.get(name, _NEVER), now) for name, watch in sorted(loaded.watches.items())]
     flight = [
         {
             "watch": left.run.watch,
