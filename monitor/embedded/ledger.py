@@ -67,9 +67,11 @@ class Ledger:
         """Open or create the file and fail the runs of dead owners as of `now`; raises StoreError and its kinds."""
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not path.exists():
+                path.touch(mode=0o600)  # what pages said is for the owner's eyes (reliability.md row 54)
         except OSError as problem:
-            raise StoreUnwritable(f"{path.parent} cannot be made: {problem.strerror}") from problem
+            raise StoreUnwritable(f"{path} cannot be made: {problem.strerror}") from problem
         with self._translated():
             self._db = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
             (version,) = self._db.execute("PRAGMA user_version").fetchone()

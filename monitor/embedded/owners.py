@@ -22,7 +22,7 @@ class Owner:
         self._folder = ledger.with_name(f"{ledger.name}.owners")
         self.id = uuid.uuid4().hex
         try:
-            self._folder.mkdir(exist_ok=True)
+            self._folder.mkdir(exist_ok=True, mode=0o700)
             lock = os.open(self._path(self.id), os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX)
         except OSError as problem:

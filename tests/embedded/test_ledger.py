@@ -23,6 +23,14 @@ def a_run(run_id: str, **fields: Any) -> dict[str, Any]:
     return new_run(run_id, ORDER, "sse", NOW) | fields
 
 
+def test_what_it_makes_is_for_its_owner_only(tmp_path: Path) -> None:
+    """docs/security.md: files of the state folder are private (reliability.md row 54)."""
+    Ledger(tmp_path / "state" / "a.db", now=NOW).close()
+    made = [tmp_path / "state", *(tmp_path / "state").rglob("*")]
+    assert len(made) >= 3
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
+
+
 def test_a_run_is_kept_over_a_restart(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "a.db", now=NOW)
     ledger.add(a_run("one", status="COMPLETED", result={"text": "\ud800\u2028"}))
