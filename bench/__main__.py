@@ -5,9 +5,15 @@ from __future__ import annotations
 import platform
 import sys
 
-from bench import cpu_per_run, load, start_up
+from bench import compare, cpu_per_run, load, outbox, start_up
 
-ALL = {"start_up": start_up.main, "load": load.main, "cpu_per_run": cpu_per_run.main}
+ALL = {
+    "start_up": start_up.main,
+    "load": load.main,
+    "cpu_per_run": cpu_per_run.main,
+    "compare": compare.main,
+    "outbox": outbox.main,
+}
 
 
 def main() -> int:

@@ -251,5 +251,5 @@ def _delivered(history: History, tables: _Tables) -> Iterator[str]:
 def _events(history: History, tables: _Tables) -> Iterator[tuple[Copy, str]]:
     known = {row["event"] for row in tables.outbox}
     for copy in history.copies:
-        found = [word for word in re.findall(r"event (\w+)", copy.text) if word in known]
-        yield copy, found[-1] if found else ""
+        found = dict.fromkeys(word for word in re.findall(r"event (\w+)", copy.text) if word in known)
+        yield from ((copy, event) for event in found or [""])  # a digest holds several

@@ -1,8 +1,9 @@
 """Part `judge`: sequences of runs through the judgement, against a small model (reliability.md B1-B9, C8, T7).
 
-The model knows what each step is meant to be (a good result with a value, a bad one with a code) and keeps four facts:
-the last good value, since when it holds, failures in a row, and whether the incident was told. It never looks at how
-`decide` comes to a verdict. Every state that `decide` returns is the next one's input, as in the store.
+The model knows what each step is meant to be (a good result with a value, a bad one with a code) and keeps what the
+pages promise of: the last good value, since when it holds, failures in a row, what was told of the incident, and
+flapping. It never looks at how `decide` comes to a verdict. Every state that `decide` returns is the next one's input,
+as in the store.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ RULES = (
 GOODS: tuple[tuple[str, Any], ...] = (  # what it is as a value, and one way to write it
     ("1", {"price": 1}),
     ("1", {"price": 1.0}),
+    ("1", {"price": "1"}),
+    ("1", {"price": "€ 1.00"}),
     ("1", '{"price": 1}'),
     ("1", {"result": {"price": 1}}),
     ("1", {"price": 1, "in_stock": None}),
@@ -49,7 +52,7 @@ GOODS: tuple[tuple[str, Any], ...] = (  # what it is as a value, and one way to 
 )
 BADS: tuple[tuple[str, Any], ...] = (
     ("SCHEMA", None),
-    ("SCHEMA", {"price": "1"}),
+    ("SCHEMA", {"price": "1 or 2"}),
     ("SCHEMA", {"price": -1}),
     ("SCHEMA", {"price": True}),
     ("SCHEMA", {"in_stock": True}),
@@ -102,7 +105,11 @@ class Model:
     failures: int = 0
     open: bool = False
     told: bool = False
-    code: str | None = None
+    codes: frozenset[str] = frozenset()  # the kinds of error told in this incident, or while it flaps
+    began: datetime = START
+    incidents: tuple[datetime, ...] = ()  # when the last ones were told
+    flaps: bool = False
+    bad_at: datetime = START
     opened: int = 0
     closed: int = 0
 
@@ -118,8 +125,8 @@ class Model:
         if step.good is None:
             if step.retryable and step.attempt == 1:
                 return verdict, [], True
-            return verdict, self._worse(str(step.code), on), False
-        told = ["recovery"] if self.open and self.told and "recovery" in on else []
+            return verdict, self._worse(str(step.code), on, now), False
+        told = self._better(on, now)
         told += [
             kind for name, kind in (("BASELINE", "baseline"), ("CHANGED", "change")) if name == verdict and kind in on
         ]
@@ -129,15 +136,35 @@ class Model:
             self.good, self.due, self.run = step.good, due, run
         return verdict, told, False
 
-    def _worse(self, code: str, on: tuple[str, ...]) -> list[str]:
-        self.failures += 1
-        self.opened += not self.open
-        before, self.open = self.code, True
-        self.code = code
-        due = code != before if self.told else self.failures >= 2 or code in AT_ONCE
-        if not due or "failure" not in on:
+    def _better(self, on: tuple[str, ...], now: datetime) -> list[str]:
+        if self.flaps and now - self.bad_at < timedelta(hours=6):
             return []
-        self.told = True
+        over = self.flaps or (self.open and self.told)
+        self.incidents = () if self.flaps else tuple(at for at in self.incidents if now - at < timedelta(hours=24))
+        self.flaps = False
+        return ["recovery"] if over and "recovery" in on else []
+
+    def _worse(self, code: str, on: tuple[str, ...], now: datetime) -> list[str]:
+        self.failures += 1
+        if not self.open:
+            self.opened, self.began, self.open = self.opened + 1, now, True
+            self.codes = self.codes if self.flaps else frozenset()
+        if self.flaps:
+            self.bad_at = now
+        if "failure" not in on or not (self.told or self.failures >= 2 or code in AT_ONCE):
+            return []
+        steady = self.flaps and now - self.began >= timedelta(hours=6)
+        if self.flaps and not steady and (code in self.codes or not (self.failures >= 2 or code in AT_ONCE)):
+            return []
+        if not self.flaps and self.told and code in self.codes:
+            return []
+        if not self.flaps and not self.told:
+            self.incidents = (*(at for at in self.incidents if now - at < timedelta(hours=24)), now)
+            self.flaps = len(self.incidents) == 3
+            self.incidents, self.bad_at = (() if self.flaps else self.incidents), now
+        elif steady:
+            self.flaps = False
+        self.told, self.codes = True, self.codes | {code}
         return ["failure"]
 
 
@@ -255,7 +282,8 @@ class Judge:
         if model.opened - model.closed not in {0, 1} or state.failures != model.failures:
             raise _Wrong(f"step {at}: {model.opened} opened, {model.closed} closed; {state.failures} failures in a row")
         recovered = any(note.kind is Kind.RECOVERY for note in decision.notifications)
-        if recovered and not (before.incident and before.incident.announced):
+        flapped = before.flapping is not None and before.flapping.since is not None
+        if recovered and not flapped and not (before.incident and before.incident.announced):
             raise _Wrong(f"step {at}: a recovery without an announced failure")
         if step.dry and state != before:
             raise _Wrong(f"step {at}: a dry run changed the state")

@@ -51,7 +51,7 @@ class Journal:
         """Let every run start."""
         return None
 
-    async def accepted(self, run_id: str, _streaming_url: str | None) -> None:
+    async def accepted(self, run_id: str, _streaming_url: str | None, *, replaces: str | None = None) -> None:  # noqa: ARG002 - the last id counts
         """Keep the id."""
         self.ids.append(run_id)
 

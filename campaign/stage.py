@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -116,10 +116,15 @@ class Stage:
     def live(
         self, origin: float, *, once: bool = True, aim: Aim | None = None, seconds: float = 60.0, speed: float = SPEED
     ) -> Life:
-        """Run one daemon on the workspace, to its end or to what ends it."""
-        return self.lives.live(
+        """Run one daemon on the workspace, to its end or to what ends it.
+
+        `ended` is when the sink had received all that it sent: on a busy machine that is later than its death.
+        """
+        life = self.lives.live(
             self._words(origin, speed, once=once), self._environ(), self.output, aim=aim, seconds=seconds
         )
+        self.sink.quiet()
+        return replace(life, ended=time.monotonic())
 
     def learn(self) -> Life:
         """Run the first life, after which none has to import anything."""

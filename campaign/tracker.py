@@ -13,7 +13,7 @@ from copy import copy
 from dataclasses import dataclass
 
 from campaign.part import Check, Tally, Violation, chance
-from campaign.world import BROKEN, GOAL, RUN, World
+from campaign.world import BORN, BROKEN, GOAL, RUN, World
 from monitor.agent import happenings as h
 from monitor.agent import pace
 from monitor.agent.outcome import Outcome
@@ -65,7 +65,7 @@ class Trackers:
     # --- a random life
 
     def _life(self, world: World, tally: Tally, trace: list[str]) -> None:
-        terms = Terms(GOAL, world.transport, TIMEOUT)
+        terms = Terms(GOAL, world.transport, TIMEOUT, opened_at=BORN)
         tracker, now, resumed, asked = self.tracker(terms), 0.0, 0.0, None
         command, starts = tracker.start(now), 0
         if world.chance.random() < world.crashes / 4:  # killed before the request left

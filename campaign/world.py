@@ -22,7 +22,7 @@ BROKEN = Fault(Code.NETWORK, "broken")
 BUSY = Fault(Code.RATE, "too many requests", retry_after=45.0)
 REFUSED = Fault(Code.CONFIG, "no such field")
 ERROR = {"code": "SITE_BLOCKED", "message": "captcha"}
-_BORN = datetime(2026, 11, 21, 12, tzinfo=UTC)
+BORN = datetime(2026, 11, 21, 12, tzinfo=UTC)
 _KINDS = {"COMPLETED": "completed", "FAILED": "failed", "CANCELLED": "cancelled"}
 
 
@@ -82,10 +82,11 @@ class World:
     def show(self, now: float, *, goal: str | None = GOAL, run_id: str = RUN) -> RunSnapshot:
         """Return our run (or its twin, which is younger) as the API shows it."""
         status = self.status(now) if run_id == RUN else "RUNNING"
-        born = _BORN + timedelta(seconds=0 if run_id == RUN else 1)
+        born = BORN + timedelta(seconds=0 if run_id == RUN else 1)
         fields: dict[str, Any] = {"run_id": run_id, "status": status, "goal": goal, "created_at": born.isoformat()}
         if status != "RUNNING":
-            fields |= {"num_of_steps": 3, "finished_at": (_BORN + timedelta(seconds=9)).isoformat()}
+            ended = min(self.takes, self.takes if self.cancelled_at is None else self.cancelled_at)
+            fields |= {"num_of_steps": 3, "finished_at": (BORN + timedelta(seconds=ended)).isoformat()}
         if status == "COMPLETED":
             fields["result"] = self.result
         if status == "FAILED":
@@ -130,8 +131,6 @@ class World:
             return None if self.status(1e12) == "FAILED" else f"the run ended {self.status(1e12)}"
         if kind == "cancelled" and (asked or self.end == "CANCELLED"):
             return None
-        if kind == "cancelled" and crashed and self.cancelled_at is not None:
-            return None  # killed after its cancel at the deadline: the next process does not know who cancelled it
         if kind == "timed_out" and (self.faulty or asked or self.takes >= 599.0 or crashed):
             return None if self.takes >= 599.0 or self.faulty else "it ended before its deadline"
         return f"the run ended {self.status(1e12)} after {self.takes} s"

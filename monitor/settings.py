@@ -9,33 +9,41 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
     StrictInt,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from monitor.errors import DefinitionError, SecretError, UsageError
-from monitor.files import addresses, choices, documents, secrets, validation, zones
+from monitor.files import addresses, choices, documents, durations, hours, secrets, validation, zones
 from monitor.files.addresses import Listen
 from monitor.files.choices import Log
 from monitor.files.documents import Document
 from monitor.files.environment import read_dotenv
+from monitor.files.hours import QuietHours
 from monitor.files.problems import Problem
 from monitor.files.secrets import Held, Secret
 
 FILE = "monitor.yaml"
+_OF_ONE_WATCH = {  # fields that `defaults` does not take, and why
+    "name": "a watch is known by it; write it in the watch",
+    "url": "a watch is one page; write it in the watch, and share the goal or the schema here",
+}
 _TARGET_NAME = re.compile(r"[^\W_][\w .-]{0,99}\Z")
 
 
@@ -58,9 +66,8 @@ _SETTINGS: dict[str, _Setting] = {
     "log": _Setting("MONITOR_LOG", choices.log, "info:console"),
 }
 _KEY, _KEY_FILE, _TOKEN = "TINYFISH_API_KEY", "TINYFISH_API_KEY_FILE", "MONITOR_HTTP_TOKEN"
-_PROMISED = validation.Promised(
-    fields=frozenset({"tags", "hosts", "spending.usd_per_day", "spending.usd_per_step", "quiet_hours", "dead_man"})
-)
+_SECRETS = (("api_key", _KEY, _KEY_FILE), ("http_token", _TOKEN, ""), ("dead_man", "MONITOR_DEAD_MAN", ""))
+_PROMISED = validation.Promised(fields=frozenset({"tags", "hosts", "spending.usd_per_day", "spending.usd_per_step"}))
 
 
 def _with_references(text: str) -> str:
@@ -71,12 +78,44 @@ def _with_references(text: str) -> str:
     return text
 
 
+def _ping_address(text: str) -> str:
+    if not secrets.references(_with_references(text)):
+        addresses.ping(text)
+    return text
+
+
 def _target_name(name: str) -> str:
     if not _TARGET_NAME.match(name):
         raise ValueError("the name of a target is made of letters, digits, blanks, dots, hyphens and underscores")
     return name
 
 
+def _shared_field(name: str) -> str:
+    if name in _OF_ONE_WATCH:
+        raise ValueError(f"defaults cannot give every watch the same {name}: {_OF_ONE_WATCH[name]}")
+    return name
+
+
+def _clock_time(text: str) -> str:
+    hours.clock_time(text)
+    return text
+
+
+def _zone(name: str) -> str:
+    return zones.zone(name).key
+
+
+def _group_wait(text: object) -> timedelta:
+    if not isinstance(text, str):
+        raise ValueError("must be a text: quote it")  # noqa: TRY004 - pydantic reports ValueErrors
+    found = durations.parse(text, zero=True)
+    if found > _LONGEST_WAIT:
+        raise ValueError("messages are gathered for at most 1h: what is to wait longer belongs into quiet_hours")
+    return found
+
+
+_Kind = Literal["baseline", "change", "failure", "recovery", "reminder", "missed", "stale", "drift"]
+_LONGEST_WAIT = timedelta(hours=1)
 _Filled = Annotated[str, Field(min_length=1)]
 _SecretText = Annotated[_Filled, AfterValidator(_with_references)]
 
@@ -87,6 +126,27 @@ class _Spending(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     runs_per_day: Annotated[StrictInt, Field(ge=1, le=10_000_000)] = 2_000  # interface.md, "Defaults"
+
+
+class _Quiet(BaseModel):
+    """`quiet_hours`: when messages of some kinds are held."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    start: Annotated[str, Field(alias="from"), AfterValidator(_clock_time)]
+    to: Annotated[str, AfterValidator(_clock_time)]
+    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+    hold: Annotated[tuple[_Kind, ...], Field(min_length=1)] = ("change",)
+
+    @model_validator(mode="after")
+    def _an_end(self) -> _Quiet:
+        if self.start == self.to:
+            raise ValueError("from and to are the same time: what is held would never be told")
+        return self
+
+    def hours(self, zone: str) -> QuietHours:
+        """Return the hours, in the zone of the workspace unless they name one."""
+        return QuietHours.of(self.start, self.to, self.timezone or zone, frozenset(self.hold))
 
 
 class _File(BaseModel):
@@ -106,16 +166,13 @@ class _File(BaseModel):
     log: Any = None
     timezone: Annotated[str, AfterValidator(lambda name: zones.zone(name).key)] = "UTC"
     targets: dict[Annotated[str, AfterValidator(_target_name)], _SecretText] = Field(default_factory=dict)
-    defaults: dict[str, Any] = Field(default_factory=dict)
+    defaults: dict[Annotated[str, AfterValidator(_shared_field)], Any] = Field(default_factory=dict)
     allow_private: StrictBool = False
     spending: _Spending = _Spending()
-
-    @field_validator("defaults")
-    @classmethod
-    def _no_name(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if "name" in value:
-            raise ValueError("defaults cannot give every watch the same name")
-        return value
+    group_wait: Annotated[timedelta, BeforeValidator(_group_wait)] = timedelta(seconds=10)  # interface.md, "Defaults"
+    group_by: Literal["target", "watch", "tag"] = "target"
+    quiet_hours: _Quiet | None = None
+    dead_man: Annotated[_Filled, AfterValidator(_ping_address)] = ""
 
     @field_validator("api_key_file")
     @classmethod
@@ -155,6 +212,9 @@ class Settings:
     defaults: Document | None = field(repr=False)
     allow_private: bool
     runs_per_day: int
+    group_wait: timedelta
+    group_by: Literal["target", "watch", "tag"]
+    quiet_hours: QuietHours | None
     environ: Mapping[str, str] = field(repr=False)
     origins: Mapping[str, str]
     held: Mapping[str, Held] = field(repr=False)
@@ -174,6 +234,15 @@ class Settings:
         """The token of the dashboard and its API; raises SecretError, naming the reference only."""
         return self._secret("http_token")
 
+    @cached_property
+    def dead_man(self) -> Secret | None:
+        """The address that is asked for while all is well; raises SecretError, naming the variable or the reference."""
+        found = self._secret("dead_man")
+        try:
+            return found and Secret(addresses.ping(found.reveal()))
+        except ValueError as problem:
+            raise SecretError(f"{self.held['dead_man'].name}: {problem}") from None
+
     def _secret(self, name: str) -> Secret | None:
         held = self.held.get(name)
         return held.read(self.environ, self.workspace) if held else None
@@ -185,7 +254,7 @@ class Settings:
             value: object = getattr(self, name)
             text = str(value).lower() if isinstance(value, bool) else str("off" if value is None else value)
             rows.append((name, text, self.origins[name]))
-        for name in ("api_key", "http_token"):
+        for name, _, _ in _SECRETS:
             held = self.held.get(name)
             rows.append((name, held.shown() if held else "not set", self.origins.get(name, "default")))
         rows += [(f"targets.{name}", secrets.mask(text), FILE) for name, text in self.targets.items()]
@@ -223,6 +292,9 @@ def load(workspace: Path | None, options: Mapping[str, str], environ: Mapping[st
         defaults=document.part("defaults") if document else None,
         allow_private=file.allow_private,
         runs_per_day=file.spending.runs_per_day,
+        group_wait=file.group_wait,
+        group_by=file.group_by,
+        quiet_hours=file.quiet_hours.hours(file.timezone) if file.quiet_hours else None,
         environ=MappingProxyType({**dotenv, **environ}),
         origins=MappingProxyType({"workspace": origin, **origins, **secret_origins}),
         held=MappingProxyType(held),
@@ -296,7 +368,7 @@ class _Sources:
         """Return the secrets that were given, unread, and their origins."""
         held: dict[str, Held] = {}
         origins: dict[str, str] = {}
-        for name, variable, file_variable in (("api_key", _KEY, _KEY_FILE), ("http_token", _TOKEN, "")):
+        for name, variable, file_variable in _SECRETS:
             if found := self._secret(name, variable, file_variable):
                 held[name], origins[name] = found
         return held, origins

@@ -81,6 +81,17 @@ class WebhookSink(_Sink):
         self.received: list[Received] = []
         self._next: deque[Answer] = deque()
         self._over = threading.Event()
+        self._open: set[Any] = set()
+        self._closed: set[Any] = set()
+
+    def quiet(self, seconds: float = 30.0) -> None:
+        """Wait until all that clients sent which are gone now was received: connections are taken in their order."""
+        with socket.create_connection(("127.0.0.1", self.port)) as last:
+            ours = last.getsockname()
+        with self._arrived:
+            if not self._arrived.wait_for(lambda: ours in self._closed and not self._open, timeout=seconds):
+                raise AssertionError(f"requests were still open after {seconds} s")
+            self._closed.clear()
 
     def script(self, *answers: Answer) -> None:
         self._next.extend(answers)
@@ -127,6 +138,18 @@ class WebhookSink(_Sink):
 
             def handle_error(self, request: Any, client_address: Any) -> None:
                 pass  # a client that went away is no news
+
+            def process_request(self, request: Any, client_address: Any) -> None:
+                with sink._arrived:
+                    sink._open.add(client_address)
+                super().process_request(request, client_address)
+
+            def process_request_thread(self, request: Any, client_address: Any) -> None:
+                super().process_request_thread(request, client_address)
+                with sink._arrived:
+                    sink._open.discard(client_address)
+                    sink._closed.add(client_address)
+                    sink._arrived.notify_all()
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]

@@ -20,7 +20,7 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglo
 
 
 def _commands() -> set[str]:
-    return {command.name or "" for command in app.registered_commands}
+    return {each.name or "" for each in (*app.registered_commands, *app.registered_groups)}
 
 
 def test_every_command_that_a_page_names_exists() -> None:

@@ -110,7 +110,17 @@ def test_a_wrong_option_is_named_as_an_option(tmp_path: Path) -> None:
     [
         ("agnt: embedded\n", 'monitor.yaml:1:1: agnt: unknown field (did you mean "agent"?)'),
         ("hosts: {}\n", "monitor.yaml:1:1: hosts: is not supported yet"),
-        ("tags: {}\nspending: {usd_per_day: 1}\nquiet_hours: {}\ndead_man: x\n", "and 3 more"),
+        ("tags: {}\nspending: {usd_per_day: 1}\n", "and 1 more"),
+        ("group_wait: 90m\n", "monitor.yaml:1:13: group_wait: messages are gathered for at most 1h"),
+        ("group_wait: soon\n", "group_wait: 'soon' is not a duration"),
+        ("group_wait: 10\n", "group_wait: must be a text: quote it"),
+        ("group_by: host\n", "group_by:"),
+        ("quiet_hours: {from: '22:00'}\n", "quiet_hours.to: is required"),
+        ("quiet_hours: {from: '25:00', to: '07:00'}\n", "quiet_hours.from: '25:00' is not a time of day"),
+        ("quiet_hours: {from: '22:00', to: '22:00'}\n", "from and to are the same time"),
+        ("quiet_hours: {from: '22:00', to: '07:00', timezone: Mars}\n", "quiet_hours.timezone: 'Mars' is not in the"),
+        ("quiet_hours: {from: '22:00', to: '07:00', hold: [chnage]}\n", "quiet_hours.hold[0]:"),
+        ("quiet_hours: {start: '22:00', to: '07:00'}\n", "quiet_hours.from: is required (and 1 more)"),
         ("concurrency: 0\n", "monitor.yaml:1:14: concurrency: must be a whole number from 1 to 10000"),
         ("concurrency: true\n", "monitor.yaml:1:14: concurrency: must be a text"),
         ("http: 8600\n", "monitor.yaml:1:7: http: must be a text: quote it"),
@@ -124,9 +134,16 @@ def test_a_wrong_option_is_named_as_an_option(tmp_path: Path) -> None:
         ("targets: {ops: '${ENV:X}'}\n", "targets.ops: a secret reference is ${env:NAME}"),
         ("defaults: [ops]\n", "defaults: must be a map of fields"),
         ("defaults: {name: x}\n", "defaults cannot give every watch the same name"),
+        ("defaults: {url: 'https://x.example'}\n", "monitor.yaml:1:17: defaults.url: defaults cannot give every watch"),
         ("allow_private: yes\n", "allow_private: must be true or false"),
         (f"api_key: {CANARY}\napi_key_file: x\n", "api_key_file: api_key is set too"),
         ("api_key:\n", "api_key: is empty"),
+        (f"dead_man: ftp://{CANARY}.example/\n", "monitor.yaml:1:11: dead_man: must be an http or https url, as in"),
+        (f"dead_man: https://u:{CANARY}@hc.example/\n", "dead_man: must be an http or https url without a user name"),
+        (f"dead_man: 'https://hc.example/{CANARY} x'\n", "dead_man: must be an http or https url"),
+        (f"dead_man: https://[{CANARY}/\n", "dead_man: must be an http or https url"),
+        ("dead_man: https://hc.example/${ENV:X}\n", "dead_man: a secret reference is ${env:NAME}"),
+        ("dead_man:\n", "dead_man: is empty"),
         ("- 1\n", "monitor.yaml: must be one map of fields"),
         ("agent: embedded\n---\nagent: embedded\n", "monitor.yaml: must be one map of fields"),
         ("agent: [\n", "monitor.yaml:"),
@@ -278,3 +295,29 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
         found.agent = "embedded"  # type: ignore[misc]
     with pytest.raises(TypeError):
         found.targets["x"] = "y"  # type: ignore[index]
+
+
+def test_the_address_of_the_dead_man_is_a_secret_with_references(tmp_path: Path) -> None:
+    """It is masked wherever it is shown, and read when it is asked for."""
+    url = f"https://hc.example/ping/{CANARY}"
+    plain = load(workspace(tmp_path, f"dead_man: {url}\n"), {}, {})
+    assert plain.dead_man is not None
+    assert plain.dead_man.reveal() == url
+    assert rows(plain)["dead_man"] == ("https://***", "monitor.yaml:1")
+    assert CANARY not in repr(plain)
+    referred = load(workspace(tmp_path, "dead_man: '${env:PING_URL}'\n"), {}, {"PING_URL": f"{url}\n"})
+    assert referred.dead_man is not None
+    assert referred.dead_man.reveal() == url
+    assert rows(referred)["dead_man"] == ("${env:PING_URL}", "monitor.yaml:1")
+    given = load(tmp_path, {}, {"MONITOR_DEAD_MAN": url, "PING_URL": "x"})
+    assert given.dead_man is not None
+    assert given.dead_man.reveal() == url
+    assert rows(given)["dead_man"] == ("***", "environment MONITOR_DEAD_MAN")
+    assert load(tmp_path / "other", {}, {}).dead_man is None
+    with pytest.raises(SecretError, match=r"\$\{env:PING_URL\} is not set"):
+        _ = load(tmp_path, {}, {}).dead_man
+    for text in (f"ftp://{CANARY}.example/", CANARY):
+        wrong = load(tmp_path, {}, {"MONITOR_DEAD_MAN": text})
+        with pytest.raises(SecretError, match="MONITOR_DEAD_MAN: must be an http or https url") as caught:
+            _ = wrong.dead_man
+        assert CANARY not in str(caught.value)

@@ -186,7 +186,9 @@ class Client:
         fault = faults.from_http(status, body, response.headers, now=self.clock.now())
         if status == 413:
             fault = replace(fault, message=f"{fault.message} (the request has {sent} bytes)")
-        return h.Lost(fault) if status >= 500 or status == 408 else h.Refused(fault)
+        if status >= 500 or status == 408:
+            return h.Lost(fault)
+        return h.Refused(fault, gated=faults.refuses_schema(status, body))
 
     # --- runs that exist
 

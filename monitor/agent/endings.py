@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from monitor.agent import faults
@@ -39,6 +40,11 @@ def carriers(runs: tuple[RunSnapshot, ...], goal: str, only: str | None) -> list
 def stays(before: RunSnapshot | None, run: RunSnapshot) -> bool:
     """Return whether a run that is shown as going on shows the same result again (agent-api.md section 10, last)."""
     return before is not None and bool(run.result) and run.result == before.result
+
+
+def past(run: RunSnapshot, deadline: datetime | None) -> bool:
+    """Return whether a run ended at or after its deadline, as far as the two instants are known."""
+    return deadline is None or run.finished_at is None or run.finished_at >= deadline
 
 
 def of_record(run: RunSnapshot, run_id: str | None, *, stopped: Fault | None) -> Outcome:

@@ -53,8 +53,8 @@ _STATUSES: dict[int, tuple[Code, str | None]] = {
 }
 
 _CREDITS = re.compile(r"credit|subscription|billing|payment", re.IGNORECASE)
+_SCHEMA = re.compile(r"output[ _-]?schema|structured[ _-]outputs?\b", re.IGNORECASE)
 _GATED = {  # a word in the refusal -> the field of the watch that it is about (agent-api.md section 3)
-    "output_schema": "output_schema",
     "max_steps": "run.agent_config.max_steps",
     "max_duration_seconds": "run.agent_config.max_duration_seconds",
     "cursor_style": "run.agent_config.cursor_style",
@@ -153,6 +153,13 @@ def from_http(status: int, body: bytes, headers: Mapping[str, str], *, now: date
     )
 
 
+def refuses_schema(status: int, body: bytes) -> bool:
+    """Return whether an answer refuses a request for its `output_schema`, a gated feature (agent-api.md 8.2)."""
+    error = _envelope(body)
+    api_code = clean(error.code, 64).upper() if error.code else None
+    return status == 403 and _gated(error) == "output_schema" and _forbidden(api_code, error)[0] is Code.FORBIDDEN
+
+
 def _status(status: int, api_code: str | None, error: RunError) -> tuple[Code, str | None]:
     if status == 403:
         return _forbidden(api_code, error)
@@ -165,9 +172,12 @@ def _status(status: int, api_code: str | None, error: RunError) -> tuple[Code, s
 
 def _forbidden(api_code: str | None, error: RunError) -> tuple[Code, str | None]:
     """403: a gated field or, on legacy plans, no credits; the text decides (agent-api.md section 9)."""
-    if api_code == "INSUFFICIENT_CREDITS" or _CREDITS.search(_said(error)):
+    field = _gated(error)
+    if api_code == "INSUFFICIENT_CREDITS" or (field != "output_schema" and _CREDITS.search(_said(error))):
         return _CODES["INSUFFICIENT_CREDITS"]
-    if field := _gated(error):
+    if field:
+        if field == "output_schema":
+            return Code.FORBIDDEN, "have output_schema enabled for the account"
         return Code.FORBIDDEN, f"remove {field} from the watch, or have it enabled for the account"
     return Code.FORBIDDEN, "the account may not do this: ask the provider which field of the request is gated"
 
@@ -175,6 +185,8 @@ def _forbidden(api_code: str | None, error: RunError) -> tuple[Code, str | None]
 def _gated(error: RunError) -> str | None:
     """Return the field of the watch that a refusal names (row 31)."""
     text = _said(error)
+    if _SCHEMA.search(text):
+        return "output_schema"
     return next((field for word, field in _GATED.items() if re.search(rf"\b{word}\b", text)), None)
 
 

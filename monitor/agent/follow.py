@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from monitor.agent import events, faults
 from monitor.agent import happenings as h
 from monitor.agent.client import Client
-from monitor.agent.hands import Hands, Journal
+from monitor.agent.goal import goal_text
+from monitor.agent.hands import Hands, Journal, tells_the_time
 from monitor.agent.outcome import Code, Fault, NotStarted, Outcome
 from monitor.agent.pace import BUDGET, Terms
-from monitor.agent.request import body, goal_text, hinted
+from monitor.agent.request import body, hinted
 from monitor.agent.tracker import State, Tracker
 from monitor.clock import Clock
 from monitor.errors import SecretError
@@ -68,19 +69,22 @@ async def follow(  # noqa: PLR0913 - the run's three parties (client, watch, run
     progress: Callable[[Progress], None] | None = None,
     reveal: Callable[[str], str] = _as_it_is,
     budget: timedelta = timedelta(seconds=BUDGET),
+    stated: bool = False,
 ) -> Outcome:
     """Start a run (or, with `resume`, go on with one) and return its one outcome, whatever the network does.
 
+    With `stated` a run is started with the schema in its goal (`agent.goal`).
     `budget` bounds how long an API that cannot be reached is asked for a run that may exist. Raises only what `journal`
     or `progress` raise. When it is cancelled it closes its sockets and leaves the remote run alone, for `resume`.
     """
-    goal = goal_text(watch, run) if resume is None else resume.goal
-    terms = Terms(goal, watch.transport, watch.limits.timeout.total_seconds(), budget.total_seconds())
+    goal = goal_text(watch, run, stated=stated) if resume is None else resume.goal
+    opened = resume.opened_at if resume is not None and tells_the_time(clock) else None
+    terms = Terms(goal, watch.transport, watch.limits.timeout.total_seconds(), budget.total_seconds(), opened)
     tracker, request = Tracker(terms), None
     if resume is None:
-        full = await client.wants_full_schema(hinted=hinted(watch.output_schema))
+        full = await client.wants_full_schema(hinted=stated or hinted(watch.output_schema))
         try:
-            request = body(watch, run, full_schema=full, reveal=reveal)
+            request = body(watch, run, full_schema=full, reveal=reveal, stated=stated)
         except SecretError as error:
             return NotStarted(fault=Fault(Code.SECRET, error.message, hint=error.hint))
         withheld = await journal.starting()
@@ -144,7 +148,8 @@ class _Shown:
     async def keep(self, what: h.Happening) -> None:
         known = (self._tracker.run_id, self._tracker.streaming_url)
         if known[0] is not None and known != self.stored and known != (self.stored[0], None):
-            await self._journal.accepted(known[0], known[1])
+            replaces = self.stored[0] if self.stored[0] != known[0] else None
+            await self._journal.accepted(known[0], known[1], replaces=replaces)
             self.stored = known
         if self._progress is None:
             return

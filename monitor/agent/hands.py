@@ -27,6 +27,11 @@ SHARED = frozenset({Code.AUTH, Code.BILLING, Code.FORBIDDEN, Code.RATE})  # what
 log = structlog.get_logger("agent")
 
 
+def tells_the_time(clock: Clock) -> bool:
+    """Return whether a clock can be compared with the API's: one that is driven faster cannot."""
+    return float(getattr(clock, "speed", 1.0)) == 1.0
+
+
 class Journal(Protocol):
     """What a run shares with the store and with the other runs: its ids, and what the API said to all of them."""
 
@@ -34,8 +39,11 @@ class Journal(Protocol):
         """Return when the POST may leave, which it then does at once; or why it may not leave at all (R3, A6)."""
         ...
 
-    async def accepted(self, run_id: str, streaming_url: str | None) -> None:
-        """Store the ids; called when the run id is known, and again when the url of the live browser is."""
+    async def accepted(self, run_id: str, streaming_url: str | None, *, replaces: str | None = None) -> None:
+        """Store the ids; called when the run id is known, and again when the url of the live browser is.
+
+        `replaces` is the id stored before, where the list of runs proved that ours is another (row 57).
+        """
         ...
 
     async def turn(self) -> None:
@@ -112,6 +120,8 @@ class Hands:
         if isinstance(came, EventStream):
             self._stream = came
             return h.Opened()
+        if isinstance(came, h.Refused) and "output_schema" not in self._request:
+            return h.Refused(came.fault)  # nothing is left out by sending it again
         return came
 
     async def _read(self, within: float) -> tuple[h.Happening, ...]:
@@ -122,8 +132,7 @@ class Hands:
     async def _locate(self) -> h.Happening:
         """Read the list of runs that carry our reference to its end; anything less proves nothing."""
         line = self._terms.goal.rpartition("\n")[2][:500]
-        real_time = getattr(self._clock, "speed", 1.0) == 1.0  # a driven clock is not the API's
-        after = self._opened_at - _SKEW if real_time else None
+        after = self._opened_at - _SKEW if tells_the_time(self._clock) else None
         found: list[events.RunSnapshot] = []
         seen: set[str] = set()
         cursor: str | None = None

@@ -26,9 +26,10 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The POST was refused by a status that proves that no run exists."""
+    """The POST was refused by a status that proves that no run exists; `gated`: for its `output_schema` alone."""
 
     fault: Fault
+    gated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

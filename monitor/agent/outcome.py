@@ -38,6 +38,7 @@ class Proof(StrEnum):
 
     NOT_SENT = "not_sent"  # no byte of the request left this machine
     LIMITED = "limited"  # the API answered 429
+    GATED = "gated"  # the API answered 403 to `output_schema`: without that field it may take the request (row 31)
     ABSENT = "absent"  # its answer was lost, and the last search did not find a run with our reference (A2)
 
 

@@ -6,6 +6,7 @@ All in seconds since the run was opened. Must not know what happened to a run.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 FIRST_BYTE = 60.0  # reliability.md 2.3
 FIRST_ID = 120.0
@@ -20,12 +21,21 @@ BUDGET = 86_400.0  # interface.md: an outcome not established in 24 h is UNKNOWN
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a tracker is told of its run: the exact goal sent, the transport, and its limits in seconds."""
+    """What a tracker is told of its run: the exact goal sent, the transport, and its limits in seconds.
+
+    `opened_at`: when the run was opened, if that is known in the API's time and another process did it.
+    """
 
     goal: str
     transport: str = "sse"
     timeout: float = 600.0
     budget: float = BUDGET
+    opened_at: datetime | None = None
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When the run is cancelled, in the API's time: what was cancelled earlier was so by somebody else."""
+        return None if self.opened_at is None else self.opened_at + timedelta(seconds=self.timeout)
 
     @property
     def first_byte(self) -> float:

@@ -1,296 +1,244 @@
-"""The schema that is sent to the provider: its subset of JSON Schema, and what it would refuse.
+"""The schema that is sent to the provider: any JSON Schema 2020-12 brought into its subset (agent-api.md 8.1).
 
-Owns the allow-list of agent-api.md 8.1 and the translation into it. What is dropped on the way is checked all the same,
-by `judge` against the user's own schema. Pure; must not know watches or results.
+What is sent lets through all that the user's schema does, and perhaps more: what cannot be said in the subset is left
+out and named, and `judge` checks it all the same against the user's own schema. Pure; must not know watches or results.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-ALLOWED = frozenset(
-    {"anyOf", "enum", "format", "items", "maxItems", "maximum", "minItems", "minimum", "nullable", "properties"}
-    | {"propertyOrdering", "required", "type"}
+from monitor.agent.provider import DEPTH, FORMATS, escaped
+from monitor.agent.shapes import (
+    ANYTHING,
+    EACH,
+    NOTHING,
+    Fields,
+    Meeting,
+    Null,
+    Number,
+    One,
+    Rows,
+    Shape,
+    Text,
+    joined,
+    of_values,
 )
-DEPTH = 10
-BYTES = 64 * 1024
-NODES = 4_000  # of the schema with its references written out
-_FORMATS = frozenset({"date-time", "date", "time", "duration"})
-_TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean"})
-_OF_TYPE = {
-    "items": {"array"},
-    "minItems": {"array"},
-    "maxItems": {"array"},
-    "minimum": {"number", "integer"},
-    "maximum": {"number", "integer"},
-    "format": {"string"},
-    "enum": {"string"},
-}
+from monitor.agent.subset import Dropped, Writing
 
-Dropped = tuple[str, str, str]  # JSON Pointer of the schema, keyword, why
+_LEVELS = 64  # of a schema with its references followed; the provider takes 10
+_KINDS = ("object", "array", "string", "number", "boolean", "null")
+_TEXT = frozenset({"pattern", "minLength", "maxLength", "contentEncoding", "contentMediaType", "contentSchema"})
+_COUNTS = frozenset({"minProperties", "maxProperties", "minContains", "maxContains", "uniqueItems", "multipleOf"})
+_BESIDE = frozenset(
+    {"not", "if", "then", "else", "contains", "prefixItems", "patternProperties", "propertyNames", "dependentRequired"}
+    | {"dependentSchemas", "dependencies", "unevaluatedItems", "unevaluatedProperties", "exclusiveMinimum"}
+    | {"exclusiveMaximum"}
+)
+_LOCAL = _TEXT | _COUNTS | _BESIDE  # conditions that the subset has no word for
+_SPEAKING = frozenset(
+    {"type", "enum", "const", "format", "properties", "required", "additionalProperties", "items", "prefixItems"}
+    | {"minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What is sent, and what was left out of it."""
+    """What is sent, and what was left out of it.
+
+    `local` are conditions that only this side checks. `beyond` is what the provider's limits leave no room for: without
+    it, the agent would not know what is wanted.
+    """
 
     sent: dict[str, Any]
-    dropped: tuple[Dropped, ...]
+    local: tuple[Dropped, ...]
+    beyond: tuple[Dropped, ...]
 
 
 def compile_schema(schema: dict[str, Any]) -> Compiled:
     """Return the schema as the provider takes it. Never raises for a schema: what does not fit is dropped and named."""
-    compiler = _Compiler(schema)
-    sent = compiler.node({**schema, "type": "object"}, "", ())
-    branches = sent.pop("anyOf", None)
-    if branches is not None:
-        compiler.drop("", "anyOf", "not allowed at the root")
-    return Compiled(sent, tuple(compiler.dropped))
+    reader = _Reader(schema)
+    shape = reader.met(reader.node(schema, "", 0), (Fields(),))
+    writing = Writing()
+    sent = writing.root([one for one in shape or () if isinstance(one, Fields)])
+    local = dict.fromkeys((*reader.local, *writing.local))
+    return Compiled(sent, tuple(local), tuple(dict.fromkeys((*reader.beyond, *writing.beyond))))
 
 
-class _Compiler:
+class _Reader:
+    """Reads a user's schema into shapes; each place of it once, so that references cost nothing."""
+
     def __init__(self, root: dict[str, Any]) -> None:
         self._root = root
-        self._nodes = 0
-        self.dropped: list[Dropped] = []
+        self._known: dict[str, Shape] = {}
+        self._above: set[str] = set()  # the places that are being read
+        self._meeting = Meeting()
+        self.local: list[Dropped] = []
+        self.beyond: list[Dropped] = []
 
-    def drop(self, pointer: str, keyword: str, why: str) -> None:
-        self.dropped.append((pointer, keyword, why))
+    def met(self, *shapes: Shape) -> Shape:
+        """Return what lets through all that each of these does."""
+        found: Shape = ANYTHING
+        for shape in shapes:
+            found = self._meeting.met(found, shape)
+        return found
 
-    def node(self, schema: Any, pointer: str, trail: tuple[str, ...]) -> dict[str, Any]:
-        """Return one schema translated; `trail` are the references that led here."""
-        self._nodes += 1
+    def node(self, schema: Any, pointer: str, level: int) -> Shape:
+        """Return the shape of the schema that stands at `pointer`."""
         if not isinstance(schema, dict):
-            self.drop(pointer, str(schema).lower(), "a boolean schema is not supported")
-            return {}
-        if self._nodes > NODES:
-            self.drop(pointer, "*", f"the schema has more than {NODES} parts")
-            return {}
+            return NOTHING if schema is False else ANYTHING
+        if pointer in self._known:
+            return self._known[pointer]
+        if pointer in self._above:
+            self.local.append(Dropped(pointer, "$ref", "it refers to itself"))
+            return ANYTHING
+        if level > _LEVELS:
+            self.beyond.append(Dropped(pointer, "*", f"deeper than {DEPTH} levels"))
+            return ANYTHING
+        self._above.add(pointer)
+        self._known[pointer] = shape = self._read(schema, pointer, level + 1)
+        self._above.discard(pointer)
+        return shape
+
+    def _read(self, schema: dict[str, Any], pointer: str, level: int) -> Shape:
+        parts = [self._own(schema, pointer, level), self._values(schema, pointer)]
         if "$ref" in schema:
-            return self._reference(schema, pointer, trail)
-        sent: dict[str, Any] = {}
-        self._type(schema, sent, pointer)
-        self._values(schema, sent, pointer)
-        self._children(schema, sent, pointer, trail)
-        self._rest(schema, sent, pointer)
-        return sent
+            parts.append(self._reference(schema["$ref"], pointer, level))
+        for index, member in enumerate(_list(schema.get("allOf"))):
+            parts.append(self.node(member, f"{pointer}/allOf/{index}", level))
+        for keyword in ("anyOf", "oneOf"):
+            members = _list(schema.get(keyword))
+            if members:
+                nodes = [self.node(each, f"{pointer}/{keyword}/{index}", level) for index, each in enumerate(members)]
+                parts.append(joined(nodes))
+                if keyword == "oneOf" and len([each for each in members if each != {"type": "null"}]) > 1:
+                    self.local.append(Dropped(pointer, "oneOf", "that no second branch takes it"))
+        self._left_out(schema, pointer)
+        shape = self.met(*parts)
+        return joined([shape, (Null(),)]) if schema.get("nullable") is True else shape
 
-    def _reference(self, schema: dict[str, Any], pointer: str, trail: tuple[str, ...]) -> dict[str, Any]:
-        """Write a local reference out; beside it, keywords of the same schema win over those referred to."""
-        name = schema["$ref"]
-        beside = {key: value for key, value in schema.items() if key != "$ref"}
-        found = _resolve(self._root, name)
-        if found is None or name in trail:
-            self.drop(pointer, "$ref", "it leads nowhere inside the schema" if found is None else "it refers to itself")
-            return self.node(beside, pointer, trail)
-        merged = {**found, **beside} if isinstance(found, dict) else beside
-        return self.node(merged, pointer, (*trail, name))
+    def _reference(self, name: Any, pointer: str, level: int) -> Shape:
+        """Follow a local reference to its place; what is said beside it holds too (2020-12)."""
+        found = resolved(self._root, name)
+        if found is None:
+            self.local.append(Dropped(pointer, "$ref", "it leads nowhere inside the schema"))
+            return ANYTHING
+        return self.node(found, name.removeprefix("#"), level)
 
-    def _type(self, schema: dict[str, Any], sent: dict[str, Any], pointer: str) -> None:
+    def _own(self, schema: dict[str, Any], pointer: str, level: int) -> Shape:
+        """Return what the schema itself says of each type."""
+        if not _SPEAKING & schema.keys():
+            return ANYTHING
         given = schema.get("type")
-        names = _names([given] if isinstance(given, str) else given)
-        real = [name for name in names if name in _TYPES]
-        if "null" in names or schema.get("nullable") is True:
-            sent["nullable"] = True
-        if len(real) == 1:
-            sent["type"] = real[0]
-        elif len(real) > 1:
-            self.drop(pointer, "type", "one of several types is not supported")
-        elif given is None and (implied := _implied(schema)):
-            sent["type"] = implied
+        names = [given] if isinstance(given, str) else _names(given)
+        real = [name for name in names if name in EACH] or _KINDS
+        kinds = [name for name in real if name != "integer" or "number" not in real]
+        return joined(self._kind(name, schema, pointer, level) for name in kinds)
 
-    def _values(self, schema: dict[str, Any], sent: dict[str, Any], pointer: str) -> None:
-        """Translate enum and const, which the provider has for strings only."""
-        if "const" in schema:
-            values, keyword = [schema["const"]], "const"
-        elif isinstance(schema.get("enum"), list):
-            values, keyword = schema["enum"], "enum"
-        else:
-            return
-        if None in values:
-            sent["nullable"] = True
-        strings = list(dict.fromkeys(value for value in values if isinstance(value, str)))
-        others = [value for value in values if value is not None and not isinstance(value, str)]
-        if strings and not others and sent.get("type", "string") == "string":
-            sent["type"], sent["enum"] = "string", strings
-        else:
-            self.drop(pointer, keyword, "only strings can be enumerated")
+    def _kind(self, name: str, schema: dict[str, Any], pointer: str, level: int) -> Shape:
+        one: One = EACH[name]
+        if isinstance(one, Text):
+            form = schema.get("format")
+            return (Text(form=form if isinstance(form, str) and form in FORMATS else None),)
+        if isinstance(one, Number):
+            return _number(schema, whole=one.whole)
+        if isinstance(one, Rows):
+            return self._rows(schema, pointer, level)
+        return self._fields(schema, pointer, level) if isinstance(one, Fields) else (one,)
 
-    def _children(self, schema: dict[str, Any], sent: dict[str, Any], pointer: str, trail: tuple[str, ...]) -> None:
-        properties = schema.get("properties")
-        if isinstance(properties, dict):
-            self._properties(schema, properties, sent, pointer, trail)
-        if isinstance(schema.get("items"), dict) and sent.get("type") == "array" and self._room(pointer, "items"):
-            sent["items"] = self.node(schema["items"], f"{pointer}/items", trail)
-        branches = schema.get("anyOf", schema.get("oneOf"))
-        if isinstance(branches, list):
-            self._branches(branches, "anyOf" if "anyOf" in schema else "oneOf", sent, pointer, trail)
+    def _rows(self, schema: dict[str, Any], pointer: str, level: int) -> Shape:
+        items = self.node(schema.get("items"), f"{pointer}/items", level)
+        least, most = _count(schema.get("minItems")), _count(schema.get("maxItems"))
+        ahead = _list(schema.get("prefixItems"))
+        if items == NOTHING:
+            most = len(ahead) if most is None else min(most, len(ahead))
+        if ahead:
+            first = [self.node(each, f"{pointer}/prefixItems/{index}", level) for index, each in enumerate(ahead)]
+            items = joined([*first, items])
+        if least is not None and most is not None and least > most:
+            return NOTHING
+        return (Rows(items, least, most, pointer),)
 
-    def _properties(
-        self,
-        schema: dict[str, Any],
-        properties: dict[str, Any],
-        sent: dict[str, Any],
-        pointer: str,
-        trail: tuple[str, ...],
-    ) -> None:
-        if not self._room(pointer, "properties"):
-            return
-        required = [name for name in _names(schema.get("required")) if name in properties]
-        sent["properties"] = {}
-        for name, inner in properties.items():
-            child = self.node(inner, f"{pointer}/properties/{_escaped(name)}", trail)
-            sent["properties"][name] = child if name in required else {**child, "nullable": True}
-        if required:
-            sent["required"] = required
-        order = schema.get("propertyOrdering")
-        if isinstance(order, list) and len(_names(order)) == len(order) and set(_names(order)) <= set(properties):
-            sent["propertyOrdering"] = order
+    def _fields(self, schema: dict[str, Any], pointer: str, level: int) -> Shape:
+        given = schema.get("properties")
+        inner = {
+            name: self.node(each, f"{pointer}/properties/{escaped(name)}", level)
+            for name, each in (given.items() if isinstance(given, dict) else ())
+        }
+        others = self.node(schema.get("additionalProperties", True), f"{pointer}/additionalProperties", level)
+        if "patternProperties" in schema:
+            others = ANYTHING  # a name that a pattern takes is none of the others
+        required = tuple(_names(schema.get("required")))
+        if any(inner.get(name, others) == NOTHING for name in required):
+            return NOTHING
+        order = tuple(_names(schema.get("propertyOrdering")))
+        order = order if len(order) == len(_list(schema.get("propertyOrdering"))) else ()
+        return (Fields(tuple(inner.items()), required, others, order, pointer),)
 
-    def _branches(
-        self, branches: list[Any], keyword: str, sent: dict[str, Any], pointer: str, trail: tuple[str, ...]
-    ) -> None:
-        """Translate anyOf (and oneOf, as anyOf); a branch that is only null becomes `nullable`."""
-        kept = [branch for branch in branches if branch != {"type": "null"}]
-        if len(kept) < len(branches):
-            sent["nullable"] = True
-        if not kept or not self._room(pointer, keyword):
-            return
-        nodes = [self.node(branch, f"{pointer}/{keyword}/{index}", trail) for index, branch in enumerate(kept)]
-        if len(nodes) == 1 and all(sent.get(key, value) == value for key, value in nodes[0].items()):
-            sent.update(nodes[0])
-        elif len(nodes) > 1 and all(nodes):
-            sent["anyOf"] = nodes
-        else:
-            self.drop(pointer, keyword, "a branch of it cannot be sent")
-
-    def _room(self, pointer: str, keyword: str) -> bool:
-        if _levels(pointer) < DEPTH - 1:
-            return True
-        self.drop(pointer, keyword, f"deeper than {DEPTH} levels")
-        return False
-
-    def _rest(self, schema: dict[str, Any], sent: dict[str, Any], pointer: str) -> None:
-        done = {"type", "nullable", "const", "enum", "properties", "required", "anyOf", "oneOf", "propertyOrdering"}
-        for keyword, value in schema.items():
-            if keyword in done or (keyword == "items" and "items" in sent):
+    def _values(self, schema: dict[str, Any], pointer: str) -> Shape:
+        """Return what enum and const let through: the provider enumerates text only, numbers become bounds."""
+        shapes: list[Shape] = []
+        for keyword in ("enum", "const"):
+            if keyword not in schema:
                 continue
-            if keyword not in ALLOWED:
-                self.drop(pointer, keyword, "not supported")
-            elif sent.get("type") not in _OF_TYPE.get(keyword, {sent.get("type")}):
-                self.drop(pointer, keyword, f"not supported for {sent.get('type', 'any type')}")
-            elif keyword == "format" and not (isinstance(value, str) and value in _FORMATS):
-                self.drop(pointer, keyword, "this format is not supported")
-            elif keyword == "items":
-                continue  # too deep: named already
-            else:
-                sent[keyword] = value
+            values = schema[keyword] if keyword == "enum" else [schema[keyword]]
+            if not isinstance(values, list):
+                continue
+            shapes.append(of_values(values))
+            if not all(value is None or isinstance(value, str) for value in values):
+                self.local.append(Dropped(pointer, keyword, "only text can be enumerated"))
+        return self.met(*shapes)
+
+    def _left_out(self, schema: dict[str, Any], pointer: str) -> None:
+        for keyword, value in schema.items():
+            form = keyword == "format" and not (isinstance(value, str) and value in FORMATS)
+            closed = keyword == "additionalProperties" and value is not True
+            if keyword in _LOCAL or form or closed:
+                self.local.append(Dropped(pointer, keyword, "not supported"))
 
 
-def provider_problems(schema: Any) -> list[tuple[str, str]]:
-    """Return why the provider would answer 400 to this schema: (pointer such as `#/properties/price`, message)."""
-    problems: list[tuple[str, str]] = []
-    if not isinstance(schema, dict):
-        return [("#", "output_schema must be an object")]
-    if schema.get("type", "object") != "object":
-        problems.append(("#", 'the root must have type "object"'))
-    if "anyOf" in schema:
-        problems.append(("#", "anyOf is not supported at the root"))
-    if size(schema) > BYTES:
-        problems.append(("#", f"the schema is larger than {BYTES} bytes"))
-    stack: list[tuple[Any, str, int, bool]] = [(schema, "#", 1, False)]
-    while stack and len(problems) < 100:
-        node, pointer, depth, branch = stack.pop()
-        if depth > DEPTH:
-            problems.append((pointer, f"the schema is nested deeper than {DEPTH} levels"))
-        elif not isinstance(node, dict):
-            problems.append((pointer, "a schema must be an object"))
-        else:
-            problems.extend((pointer, message) for message in _node_problems(node, relaxed=branch))
-            stack.extend(
-                (inner, f"{pointer}/{path}", depth + 1, path.startswith("anyOf/")) for inner, path in _inner(node)
-            )
-    return problems
+def _number(schema: dict[str, Any], *, whole: bool) -> Shape:
+    """Return numbers within the bounds; a bound that is exclusive is sent as one that is not."""
+    lower = [found for word in ("minimum", "exclusiveMinimum") if (found := _bound(schema.get(word))) is not None]
+    upper = [found for word in ("maximum", "exclusiveMaximum") if (found := _bound(schema.get(word))) is not None]
+    least, most = max(lower, default=None), min(upper, default=None)
+    return NOTHING if least is not None and most is not None and least > most else (Number(whole, least, most),)
 
 
-def size(schema: Any) -> int:
-    """Return the bytes of a schema as it is sent."""
-    return len(json.dumps(schema, separators=(",", ":")).encode())
+def _bound(value: Any) -> int | float | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if number and (isinstance(value, int) or math.isfinite(value)) else None
 
 
-def _node_problems(node: dict[str, Any], *, relaxed: bool) -> Iterator[str]:
-    kind = node.get("type")
-    for keyword in node:
-        if keyword not in ALLOWED:
-            yield f'keyword "{keyword}" is not supported'
-        elif keyword in _OF_TYPE and not (isinstance(kind, str) and kind in _OF_TYPE[keyword]):
-            yield f'keyword "{keyword}" needs type {" or ".join(sorted(_OF_TYPE[keyword]))}'
-    if kind is not None and (not isinstance(kind, str) or kind not in _TYPES):
-        yield "type must be the name of one type"
-    values = node.get("enum")
-    if values is not None and not (
-        isinstance(values, list) and values and all(isinstance(item, str) for item in values)
-    ):
-        yield "enum must be a list of strings"
-    if "format" in node and not (isinstance(node["format"], str) and node["format"] in _FORMATS):
-        yield "format must be one of date-time, date, time, duration"
-    properties = node.get("properties")
-    names = set(properties) if isinstance(properties, dict) else set()
-    for keyword in ("required", "propertyOrdering"):
-        listed = node.get(keyword, [])
-        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
-            yield f"{keyword} must be a list of names"
-        elif not set(listed) <= names and not (relaxed and keyword == "required"):
-            yield f"{keyword} names a property that does not exist"
-        elif keyword == "propertyOrdering" and len(set(listed)) != len(listed):
-            yield "propertyOrdering names a property twice"
+def _count(value: Any) -> int | None:
+    found = _bound(value)
+    return int(found) if found is not None and found >= 0 and found == int(found) else None
 
 
-def _inner(node: dict[str, Any]) -> Iterator[tuple[Any, str]]:
-    properties = node.get("properties")
-    if isinstance(properties, dict):
-        yield from ((inner, f"properties/{_escaped(name)}") for name, inner in properties.items())
-    if "items" in node:
-        yield node["items"], "items"
-    branches = node.get("anyOf")
-    if isinstance(branches, list):
-        yield from ((inner, f"anyOf/{index}") for index, inner in enumerate(branches))
-
-
-def _resolve(root: dict[str, Any], reference: Any) -> Any:
+def resolved(root: dict[str, Any], reference: Any) -> Any:
     """Return what a local reference (`#`, `#/$defs/price`) points at, or None."""
     if not isinstance(reference, str) or not (reference == "#" or reference.startswith("#/")):
         return None
     found: Any = root
     for part in reference.split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")
-        if not isinstance(found, dict) or key not in found:
+        if isinstance(found, dict) and key in found:
+            found = found[key]
+        elif isinstance(found, list) and key.isdecimal() and int(key) < len(found):
+            found = found[int(key)]
+        else:
             return None
-        found = found[key]
     return found
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _names(listed: Any) -> list[str]:
     """Return the strings of a list, each once; nothing for anything else."""
-    return list(dict.fromkeys(name for name in listed if isinstance(name, str))) if isinstance(listed, list) else []
-
-
-def _implied(schema: dict[str, Any]) -> str | None:
-    return "object" if "properties" in schema else "array" if "items" in schema else None
-
-
-def _levels(pointer: str) -> int:
-    """Return how many schemas stand above the one at `pointer`."""
-    parts = pointer.split("/")[1:]
-    levels = index = 0
-    while index < len(parts):
-        index += 1 if parts[index] == "items" else 2
-        levels += 1
-    return levels
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
+    names: Iterable[Any] = listed if isinstance(listed, list) else ()
+    return list(dict.fromkeys(name for name in names if isinstance(name, str)))

@@ -36,7 +36,7 @@ _STARTING, _STREAMING, _LOCATING, _POLLING, _CANCELLING, _ENDED = State
 _SILENT = Step("_event", (_STARTING, _LOCATING))  # it cannot carry a run id
 _NAMING = Step("_event", (_STARTING, _STREAMING, _LOCATING, _POLLING))  # it may carry one
 _FOLLOWED = Step("_event", (_STREAMING, _LOCATING, _POLLING))
-_POLLED = Step("_polled", (_POLLING, _CANCELLING, _ENDED))
+_POLLED = Step("_polled", (_POLLING, _LOCATING, _CANCELLING, _ENDED))
 _POLL_FAILED = Step("_poll_failed", (_POLLING, _LOCATING, _CANCELLING, _ENDED))
 
 _NAMES = (events.StreamingUrl, events.Progress, events.Unknown)

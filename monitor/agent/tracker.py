@@ -48,6 +48,8 @@ class Tracker:
         self._failures = self._damaged = 0  # in a row
         self._missing_since: float | None = None
         self._gone = False  # the run was known and is not any more
+        self._foreign = False  # GET showed another goal under its id: it is not ours, and never cancelled
+        self._late = False  # taken over after its deadline: the process before may have cancelled it
         self._stop_at = 0.0  # until when a cancel may take to show
         self._cancel_said: str | None = None  # the status that the cancel answered
         self._reached = False  # the API answered since the run was asked to stop
@@ -71,6 +73,7 @@ class Tracker:
             return self._give(h.Locate(now))
         self.run_id = run_id
         self.state = State.POLLING
+        self._late = cancel is None and now >= self._terms.timeout and self._terms.transport != "sync"
         return self._give(h.Poll(now, run_id) if cancel is None else self._cancelling(now))
 
     def on(self, what: h.Happening, now: float) -> h.Command:
@@ -93,7 +96,8 @@ class Tracker:
     def _declined(self, what: h.Refused | h.NotSent, _now: float) -> h.Command:
         if isinstance(what, h.NotSent):
             return h.End(NotStarted(fault=what.fault, proof=Proof.NOT_SENT))
-        return h.End(Failed(fault=what.fault, proof=Proof.LIMITED if what.fault.code is Code.RATE else None))
+        limited = Proof.LIMITED if what.fault.code is Code.RATE else None
+        return h.End(Failed(fault=what.fault, proof=Proof.GATED if what.gated else limited))
 
     def _answered(self, what: h.Answered, now: float) -> h.Command:
         run = what.run
@@ -127,7 +131,7 @@ class Tracker:
         return self._lost(h.Expired(), now) if now >= limit else h.Read(min(now + pace.SILENCE, limit))
 
     def _stranger(self, now: float) -> h.Command:
-        """Leave a stream that names a second run: the first is ours, the list tells of the other (row 57)."""
+        """Leave a stream that names a second run: the list tells which of them carries our goal (row 57)."""
         self._cause = Fault(Code.PROTOCOL, "the stream named two runs")
         self._strange, self._searches, self._lost_at, self.state = True, (0.0,), now, State.LOCATING
         return h.Locate(now)
@@ -146,14 +150,14 @@ class Tracker:
         if self.run_id is not None:
             self.state = State.POLLING
             return self._poll(now)
-        self.state = State.LOCATING
-        self._lost_at = now
+        self.state, self._lost_at = State.LOCATING, now
         return h.Locate(now + self._searches[0])
 
     def _adopt(self, run_id: str, state: State, now: float) -> None:
+        if self.run_id not in {None, run_id}:  # nothing that was held is about this one
+            self.streaming_url, self._shown, self._record, self._foreign, self._late = None, None, None, False, False
         self.run_id, self.state, self._accepted = run_id, state, now
-        self._failures = self._damaged = 0
-        self._missing_since = None
+        self._failures, self._damaged, self._missing_since = 0, 0, None
 
     # --- looking for a run whose id is not known
 
@@ -161,10 +165,9 @@ class Tracker:
         """Adopt the oldest run whose whole goal is ours; after the last search without one, none exists (A2)."""
         assert isinstance(self._last, h.Locate)
         asked = self._last.at
-        ids = endings.carriers(what.runs, self._terms.goal, self.run_id if self._gone else None)
-        self._failures = 0
-        if self._strange:
-            ids = [str(self.run_id), *(each for each in ids if each != self.run_id)]
+        only = self.run_id if self._gone and not self._foreign else None
+        ids = endings.carriers(what.runs, self._terms.goal, only) or [str(self.run_id)] * self._strange
+        self._failures, self._strange = 0, False
         if ids:
             self._adopt(ids[0], State.POLLING, now)
             return h.Dismiss(tuple(ids[1:])) if ids[1:] else self._poll(now)
@@ -180,9 +183,8 @@ class Tracker:
     def _locate_failed(self, what: h.LocateFailed, now: float) -> h.Command:
         if now >= self._budget():
             return h.End(endings.unknown(self.run_id, what.fault))
-        if self._strange:  # the run that is ours is known: the other is left to whoever started it
-            self.state = State.POLLING
-            return self._poll(now)
+        if self._strange:  # the first is polled as long as GET does not show that it is foreign
+            return self._located(h.Located(()), now)
         return h.Locate(self._after_failure(what.fault, now))
 
     # --- polling a run that is known
@@ -193,10 +195,11 @@ class Tracker:
     def _polled(self, what: h.Polled, now: float) -> h.Command:
         """End with a terminal record; GET wins over COMPLETE; a COMPLETED without a result is asked for once more."""
         if not endings.is_about(what.run, self.run_id, self._terms.goal):
-            return self._poll_failed(h.PollFailed(Fault(Code.PROTOCOL, "the API answered about another run")), now)
-        self._failures = self._damaged = 0
-        self._missing_since = None
-        self._reached = True
+            self._foreign = what.run.run_id == self.run_id
+            fault = Fault(Code.PROTOCOL, "the API answered about another run")
+            return self._poll_failed(h.PollFailed(fault, missing=self._foreign), now)
+        self._failures, self._damaged, self._missing_since = 0, 0, None
+        self._foreign, self._reached = False, True
         held, before, self._shown = self._record, self._shown, what.run
         if what.run.terminal:
             self._record = endings.merged(held, what.run)
@@ -222,15 +225,15 @@ class Tracker:
         if self.state is State.CANCELLING:
             return self._stopping(now, what.fault)
         if now >= self._terms.timeout:
-            return self._cancelling(now)
+            return self._lost_again(what.fault, now) if self._foreign else self._cancelling(now)
         return self._poll(min(self._after_failure(what.fault, now), self._terms.timeout))
 
     def _lost_again(self, fault: Fault, now: float) -> h.Command:
-        """Look once by reference for a run that GET does not know (row 86); not listed either, it is lost."""
+        """Look by reference for a run that GET does not know (row 86) or shows as foreign; not listed, it is lost."""
         if self._gone or self.state is State.CANCELLING:
             return h.End(endings.gone(self.run_id, fault))
-        self._gone, self._cause, self._searches, self._lost_at = True, fault, (0.0,), now
-        self.state = State.LOCATING
+        self._gone, self._cause, self._lost_at, self.state = True, fault, now, State.LOCATING
+        self._searches = (0.0, *pace.SEARCHES[1:]) if self._foreign else (0.0,)
         return h.Locate(now)
 
     def _next_poll(self, now: float) -> h.Command:
@@ -267,9 +270,7 @@ class Tracker:
             return self._timed_out("it was cancelled")
         waited = now >= self._stop_at and self._reached
         if waited and (fault is None or self._cancel_said is None):
-            return (
-                self._end_of(self._record) if self._record is not None else self._timed_out("no cancel was confirmed")
-            )
+            return self._end_of(self._record) if self._record else self._timed_out("no cancel was confirmed")
         if fault is not None and now >= self._budget():
             return h.End(endings.unknown(self.run_id, fault))
         at = now + 5.0 if fault is None else self._after_failure(fault, now)
@@ -278,7 +279,8 @@ class Tracker:
     # --- ends and times
 
     def _end_of(self, run: RunSnapshot) -> h.Command:
-        stopped = self._stopped("it was cancelled") if self.state is State.CANCELLING else None
+        ours = self.state is State.CANCELLING or (self._late and endings.past(run, self._terms.deadline))
+        stopped = self._stopped("it was cancelled") if ours else None
         return h.End(endings.of_record(run, self.run_id, stopped=stopped))
 
     def _timed_out(self, became: str) -> h.Command:

@@ -12,7 +12,7 @@ from monitor.alert import plain
 from monitor.alert.message import MAX_BODY, MAX_TITLE
 from monitor.alert.targets import key
 from monitor.judge.decision import Kind
-from monitor.judge.incident import targets
+from monitor.judge.telling import targets
 from monitor.store.records import NewDelivery
 from monitor.watch.model import Watch
 

@@ -77,6 +77,7 @@ def _note(answer: Answer, response: Any) -> None:
     if not 200 <= response.status_code < 300:
         answer.status = response.status_code
         answer.retry_after = retry_after(response.headers.get("Retry-After"), response.headers.get("Date"))
+    response.headers.pop("X-RateLimit-Reset", None)  # apprise sleeps until then, be it a year: waiting is the outbox's
     response.raw = _Bounded(response.raw)
 
 

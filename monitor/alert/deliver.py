@@ -14,6 +14,7 @@ from monitor.store.records import Delivery
 
 AGAIN = 600.0  # seconds until the one further try after a refusal that names us (reliability.md row 114)
 _SHORT = 600  # characters of the body that is sent when the long one was refused for its content (C5)
+_TITLE = 210  # characters of a title that a service puts into the body
 _CONTENT = frozenset({400, 413, 422})
 _REFUSED = frozenset({401, 403, 404, 405, 410})
 _SUBJECTS = {
@@ -22,33 +23,47 @@ _SUBJECTS = {
 }
 
 
-def send(url: str, delivery: Delivery) -> None:
+def send(url: str, delivery: Delivery, *, whole: bool = False) -> None:
     """Send one message; returns when the service said that it took it, raises DeliveryError otherwise.
 
-    A message refused for its content is sent once more in a short form (reliability.md C5).
+    A message refused for its content is sent once more in a short form (reliability.md C5); not with `whole`, where
+    ContentError leaves the next step to the caller (a digest is split).
     """
     body = _marked(delivery)
     try:
         _send(url, delivery, body)
-    except _ContentError as refusal:
-        short = _shortened(body)
+    except ContentError as refusal:
+        short = body if whole else _shortened(body)
         if short == body:
-            raise refusal.final() from None
+            raise
         try:
             _send(url, delivery, short)
-        except _ContentError as again:
-            raise again.final() from None
+        except ContentError as again:
+            raise again from refusal
+
+
+def room(url: str) -> int:
+    """Return how many characters of a body the service of a URL takes in one message, its title counted where it is
+    part of the body; raises DeliveryError when there is no such service.
+    """
+    try:
+        (service,) = services.open_service(url)
+    except services.ServiceError as error:
+        raise DeliveryError(str(error), permanent=True) from None
+    title = _TITLE if not service.title_maxlen else 0
+    return max(0, int(service.body_maxlen) - title)
 
 
 class UnansweredError(DeliveryError):
     """The message had left and no answer came: the target may have taken it, so a repeat is marked (row 115)."""
 
 
-class _ContentError(DeliveryError):
+class ContentError(DeliveryError):
     """The service read the message and refused it: another form of it may pass."""
 
-    def final(self) -> DeliveryError:
-        return DeliveryError(self.message, permanent=True, retry_after=AGAIN)
+
+class AnsweredError(DeliveryError):
+    """The service answered that it failed: it is there, and another message may pass."""
 
 
 def _send(url: str, delivery: Delivery, body: str) -> None:
@@ -90,10 +105,10 @@ def _refusal(url: str, answer: answers.Answer, result: Any) -> DeliveryError:
     if 300 <= status < 400:
         return DeliveryError(f"{name}: answered {status}, a redirect, which is not followed")
     if status in _CONTENT:
-        return _ContentError(f"{name}: answered {status}, the message was refused")
+        return ContentError(f"{name}: answered {status}, the message was refused", permanent=True, retry_after=AGAIN)
     if status in _REFUSED:
         return DeliveryError(f"{name}: answered {status}, the target refuses us", permanent=True, retry_after=AGAIN)
-    return DeliveryError(f"{name}: answered {status}", retry_after=answer.retry_after)
+    return AnsweredError(f"{name}: answered {status}", retry_after=answer.retry_after)
 
 
 def _named(url: str) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from monitor.alert import plain, wording
+from monitor.alert import account, phrases, plain
+from monitor.alert.causes import cause
 from monitor.alert.targets import key
-from monitor.judge.decision import Change, Kind, Notification
+from monitor.judge.decision import Kind, Notification, Text
 from monitor.store.records import NewDelivery
 from monitor.watch.model import Watch
 from monitor.watch.run import Run
@@ -21,79 +21,68 @@ MAX_TITLE = 200
 MAX_BODY = 4_000
 _MAX_LINES = 50  # changes in one message; the rest is counted
 _MAX_URL = 1_000
+_COUNT = 24  # characters of the row that counts what was left out
 
 
 def compose(notification: Notification, watch: Watch, run: Run, now: datetime) -> list[NewDelivery]:
-    """Return one message per target of the notification, each target once; title and body are never empty."""
-    title = plain.shortened(f"{plain.line(watch.name)}: {_headline(notification, now)}", MAX_TITLE)
+    """Return one message per target of the notification, each target once; title and body are never empty.
+
+    A rule's own title and body stand in place of the built-in ones; one that cannot be filled gives way to it, with a
+    line that says so (reliability.md row 125).
+    """
+    title = plain.shortened(f"{plain.line(watch.name)}: {account.headline(notification, now)}", MAX_TITLE)
     body = _body(notification, watch, run, now)
-    return [
-        NewDelivery(notification.event, target, str(notification.kind), title, body)
-        for target in dict.fromkeys(key(entry) for entry in notification.targets)
-    ]
+    why = cause(notification.kind, notification.code, watch)
+    made: dict[str, NewDelivery] = {}
+    for entry in notification.targets:
+        text = notification.texts.get(entry)
+        words = _own(text, title, body, notification, watch) if text else (title, body)
+        made.setdefault(key(entry), NewDelivery(notification.event, key(entry), str(notification.kind), *words, why))
+    return list(made.values())
 
 
-def _headline(notification: Notification, now: datetime) -> str:
-    """Return what happened, without the watch's name."""
-    if notification.kind is Kind.FAILURE:
-        code = f" ({notification.code})" if notification.code else ""
-        why = _scraped_line(notification.message)
-        return f"failing{code}: {why}" if why else f"failing{code}"
-    if notification.kind is Kind.RECOVERY:
-        after = f" after {wording.duration(now - notification.since)}" if notification.since else ""
-        return f"recovered{after}"
-    if notification.kind is Kind.BASELINE:
-        return "first result"
-    return _changes_in_short(notification.changes) or _scraped_line(notification.message) or "changed"
+def _own(text: Text, title: str, body: str, notification: Notification, watch: Watch) -> tuple[str, str]:
+    """Return title and body in the words of a rule, the built-in one for each that it has not or that fails."""
+    warnings: list[str] = []
+    if text.title:
+        found, errors = phrases.rendered(text.title, text.values, text.history, watch.timezone)
+        warnings += [f"The title of this rule could not be filled: {error}" for error in errors[:1]]
+        title = plain.shortened(plain.collapsed(found), MAX_TITLE) or title if not errors else title
+    if text.body:
+        found, errors = phrases.rendered(text.body, text.values, text.history, watch.timezone)
+        warnings += [f"The body of this rule could not be filled: {error}" for error in errors[:1]]
+        rows = found.strip("\n")
+        if rows.strip() and not errors:
+            condition = notification.hint if notification.kind in {Kind.CHANGE, Kind.BASELINE} else None
+            below = [*account.sentences(condition), *map(account.scraped, warnings)]
+            tail = "\n".join([*below, f"event {notification.event}"])
+            return title, f"{plain.shortened(rows, MAX_BODY - len(tail) - 2)}\n\n{tail}"
+    return title, _with_warnings(body, [account.scraped(each) for each in warnings])
 
 
-def _changes_in_short(changes: tuple[Change, ...]) -> str:
-    if not changes:
-        return ""
-    more = f", +{len(changes) - 1} more" if len(changes) > 1 else ""
-    return plain.shortened(wording.change(changes[0], 40), MAX_TITLE - 110 - len(more)) + more
+def _with_warnings(body: str, warnings: list[str]) -> str:
+    """Return a built-in body with warnings above its tail."""
+    if not warnings:
+        return body
+    head, _, tail = body.rpartition("\n\n")
+    below = "\n".join([*warnings, "", tail])
+    return f"{_cut(head, MAX_BODY - len(below) - 1)}\n{below}"
 
 
 def _body(notification: Notification, watch: Watch, run: Run, now: datetime) -> str:
     """Return the body: what happened as far as it fits, then where and when, and the event id, always whole."""
-    tail = "\n".join(
-        [plain.shortened(plain.line(watch.url), _MAX_URL), _when(now, watch.timezone), f"event {notification.event}"]
-    )
+    url = plain.shortened(plain.line(watch.url), _MAX_URL)
+    tail = "\n".join([url, account.when(now, watch.timezone), f"event {notification.event}"])
     room = MAX_BODY - len(tail) - 2
-    head = "\n".join(_within(_account(notification, watch, run, now), room))
+    head = "\n".join(_within(account.lines(notification, watch, run, now), room))
     return f"{head}\n\n{tail}"
-
-
-def _account(notification: Notification, watch: Watch, run: Run, now: datetime) -> Iterable[str]:
-    """Yield what happened, line by line, the most important first."""
-    if notification.kind is Kind.FAILURE:
-        yield from _failure(notification, watch, run, now)
-    elif notification.kind is Kind.RECOVERY:
-        yield "Works again."
-        if notification.since:
-            yield f"It was failing since {_when(notification.since, watch.timezone)}{_times(notification.failures)}."
-    elif notification.kind is Kind.BASELINE:
-        yield "First result of this watch; later results are compared with it."
-        if isinstance(notification.result, dict):
-            yield from (f"{wording.name(key)}: {wording.value(held)}" for key, held in notification.result.items())
-    yield from (wording.change(change) for change in notification.changes)
-
-
-def _failure(notification: Notification, watch: Watch, run: Run, now: datetime) -> Iterable[str]:
-    """Yield what failed, since when, and the next step."""
-    yield from _sentences(notification.message) or ["The run gave no valid result."]
-    if notification.since:
-        spent = wording.duration(now - notification.since)
-        yield f"Failing since {_when(notification.since, watch.timezone)} ({spent}){_times(notification.failures)}."
-    hint = _scraped_line(notification.hint)
-    yield f"Next: {hint}" if hint else f"Next: monitor show {run.id}"
 
 
 def _within(rows: Iterable[str], room: int) -> list[str]:
     """Return the rows that fit into `room` characters, and a last row that counts those left out."""
     rows = list(rows) or ["Changed."]
     kept: list[str] = []
-    left = room - 24  # room for the row that counts
+    left = room - _COUNT
     for row in rows:
         if len(kept) >= _MAX_LINES or len(row) + 1 > left:
             break
@@ -106,21 +95,43 @@ def _within(rows: Iterable[str], room: int) -> list[str]:
     return kept
 
 
-def _sentences(message: str | None) -> list[str]:
-    text = plain.defused(plain.shortened(plain.lines(message or ""), 1_500))
-    return [row for row in text.split("\n") if row]
+def fitted(title: str, body: str, title_max: int, body_max: int) -> tuple[str, str]:
+    """Return title and body within a target's limits in characters: shortened, with the event id kept rather than cut.
+
+    A target without titles (`title_max` 0) gets the title as the first line of the body. Of the body's end, its lines
+    go in this order while it is too long: the url, when, never the event.
+    """
+    title = plain.collapsed(title)
+    if title_max <= 0:
+        body, title = (body if body.startswith(title) else f"{title}\n{body}"), ""
+    else:
+        title = plain.shortened(title, title_max)
+    if len(body) <= body_max:
+        return title, body
+    head, _, tail = body.rpartition("\n\n")
+    rows = tail.split("\n")
+    start = next((at for at, row in enumerate(rows) if row.startswith("event ")), None)
+    if start is None:
+        return title, _cut(body, body_max)
+    while start and len("\n".join(rows)) > body_max // 2:
+        rows, start = rows[1:], start - 1
+    if len("\n".join(rows)) > body_max:
+        rows = rows[:1]
+    tail = plain.shortened("\n".join(rows), body_max)
+    left = body_max - len(tail) - 2
+    return title, f"{_cut(head, left)}\n\n{tail}" if left >= 2 else tail
 
 
-def _scraped_line(text: str | None) -> str:
-    return plain.defused(plain.shortened(plain.line(text or ""), MAX_TITLE))
-
-
-def _times(failures: int) -> str:
-    return f", {failures} times in a row" if failures > 1 else ""
-
-
-def _when(instant: datetime, zone: str) -> str:
-    """Return an instant in the watch's timezone with its offset, as `2026-11-21 13:00:00 +01:00 Europe/Berlin`."""
-    local = instant.astimezone(ZoneInfo(zone))
-    offset = local.strftime("%z")
-    return f"{local:%Y-%m-%d %H:%M:%S} {offset[:3]}:{offset[3:5]} {zone}"
+def _cut(text: str, room: int) -> str:
+    """Return the beginning of a text of several lines, cut between lines where one fits, and marked as cut."""
+    if len(text) <= room:
+        return text
+    rows = text.split("\n")
+    kept: list[str] = []
+    left = room - 2
+    for row in rows:
+        if len(row) + 1 > left:
+            break
+        kept.append(row)
+        left -= len(row) + 1
+    return "\n".join([*kept, plain.ELLIPSIS]) if kept else plain.shortened(text, room)

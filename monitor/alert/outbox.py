@@ -1,59 +1,57 @@
 """The outbox loop: every stored message goes to its target at least once, whatever breaks (reliability.md C1-C4, C7).
 
-Owns the order of claim, send and settle. Each send runs on a daemon thread of its own, a few at a time per target, so
-that a target that hangs holds back nobody else and cannot hold up the end of the process. Must not know SQL, nor how
-apprise speaks to a service.
+Owns when groups of messages are claimed and how many go at once, a few per target, so that a target that hangs holds
+back nobody else. Must not know SQL, nor what follows from an answer (`carrier`), nor how apprise speaks to a service.
 """
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import random
-import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from datetime import datetime
-from functools import partial
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
 
-from monitor.alert import deliver
+from monitor.alert import carrier
+from monitor.alert.carrier import Carrier
+from monitor.alert.manners import Manners
 from monitor.alert.pace import Pace
 from monitor.alert.targets import Targets
 from monitor.clock import Clock
 from monitor.errors import DeliveryError, SecretError, StoreError
-from monitor.store.records import Delivery
+from monitor.store.records import Delivery, Gathering
 
 log = structlog.get_logger("outbox")
 
 
-class Store(Protocol):
+class Store(carrier.Store, Protocol):
     """What the outbox needs of the store; every call goes through the writer that the process hands in."""
 
-    def claim(self, now: datetime, limit: int, sender: str, *, skip_targets: Collection[str] = ()) -> list[Delivery]:
-        """Return messages to be sent now, marked as being sent by `sender`; the oldest of a (watch, target) first."""
+    def claim(
+        self, now: datetime, limit: int, sender: str, *, skip_targets: Collection[str] = (), gathering: Gathering = ...
+    ) -> list[list[Delivery]]:
+        """Return groups of messages to be sent now, marked as being sent by `sender`; the oldest of a pair first."""
         ...
 
-    def delivered(self, delivery_id: int, now: datetime) -> object:
-        """Close a message that its target took."""
-        ...
-
-    def put_back(self, delivery_id: int, at: datetime, error: str, now: datetime, *, repeat: bool = False) -> object:
-        """Give a message back, to be claimed again from `at`; `repeat` when its target may have taken it."""
-        ...
-
-    def bury(self, delivery_id: int, error: str, now: datetime) -> object:
-        """Park a message for good; it stays visible."""
+    def next_delivery_at(
+        self, now: datetime, *, skip_targets: Collection[str] = (), gathering: Gathering = ...
+    ) -> datetime | None:
+        """Return when the next group can be claimed, or None."""
         ...
 
     def outbox_counts(self) -> Mapping[str, int]:
         """Return how many messages are in each state."""
         ...
 
-    def next_delivery_at(self, *, skip_targets: Collection[str] = ()) -> datetime | None:
-        """Return when the next message can be claimed, or None."""
+    def dead_letters(self) -> list[tuple[str, str]]:
+        """Return each target with dead letters and the digest of the definition that refused them."""
+        ...
+
+    def revive(self, target: str, digest: str, now: datetime, *, removed_since: datetime) -> int:
+        """Take up the dead letters of a target whose definition has changed."""
         ...
 
 
@@ -69,30 +67,51 @@ class Outbox:
         *,
         sender: str,
         chance: random.Random,
+        manners: Callable[[], Manners] = Manners,
     ) -> None:
         self._store = store
         self._call = call
-        self._look_up = targets
         self._clock = clock
         self._sender = sender
         self._chance = chance
-        self.pace = Pace()  # may be replaced before the first send
+        self._manners = manners
         self._wake = asyncio.Event()
-        self._sends: dict[asyncio.Task[None], str] = {}  # every send in hand and its target
-        self._overdue: set[asyncio.Task[None]] = set()  # those past the deadline, whose threads have not ended
-        self._claim: asyncio.Task[list[Delivery]] | None = None
-        self._targets: Targets | None = None
-        self._looked_at = 0.0
+        self._carrier = Carrier(store, call, targets, clock, chance, self._past_deadline)
+        self._sends: dict[asyncio.Task[None], str] = {}  # every group in hand and its target
+        self._overdue: set[asyncio.Task[Any]] = set()  # those past the deadline, whose threads have not ended
+        self._claim: asyncio.Task[list[list[Delivery]]] | None = None
         self._turned: float | None = None
-        self._complained: set[str] = set()
+        self._revived_at = float("-inf")
+        self._stranded = False
+
+    @property
+    def pace(self) -> Pace:
+        """How often, how long and how much at once; may be replaced before the first send."""
+        return self._carrier.pace
+
+    @pace.setter
+    def pace(self, pace: Pace) -> None:
+        self._carrier.pace = pace
 
     def notify(self) -> None:
         """Say that there are new rows; from the loop's own thread."""
         self._wake.set()
 
     def alive(self) -> bool:
-        """Return True while `run` goes round; False before it began and when it stands still (reliability.md C10)."""
+        """Return True while `run` goes round and some target takes messages.
+
+        False before it began, when it stands still (reliability.md C10), and when every target that a watch tells has
+        given messages up and taken none since (row 121).
+        """
+        return self.turning() and not self._stranded
+
+    def turning(self) -> bool:
+        """Return True while `run` goes round."""
         return self._turned is not None and self._clock.monotonic() - self._turned < 4 * self.pace.look
+
+    def stranded(self) -> bool:
+        """Return True when every target in use has given messages up and taken none since, as last looked."""
+        return self._stranded
 
     async def run(self) -> None:
         """Send what is due, for ever. Cancel it before `drain`: sends in hand go on until then."""
@@ -107,27 +126,32 @@ class Outbox:
             self._wake.clear()
             self._turned = self._clock.monotonic()
             try:
-                await self._start_due()
-                wait = await self._until_next()
+                wait = await self.turn()
                 faults = 0
-                self._complained.clear()
+                self._carrier.content()
             except StoreError as error:
                 faults += 1
-                self._complain(error)
+                self._carrier.complain(error)
                 wait = self.pace.store_delay(faults, self._chance)
             await self._idle(wait)
+
+    async def turn(self) -> float:
+        """Start what is ready; returns the seconds of the clock until there may be more. Raises StoreError."""
+        await self._look_at_refusals()
+        await self._start_due()
+        return await self._until_next()
 
     async def drain(self, seconds: float) -> int:
         """Send what is due now for at most `seconds` of real time; returns how many messages are left undelivered.
 
-        Raises StoreError when the store cannot be asked. What is still being sent at the end is left to the next
-        process, which marks it as a possible repeat.
+        Nothing is waited for that could be gathered. Raises StoreError when the store cannot be asked. What is still
+        being sent at the end is left to the next process, which marks it as a possible repeat.
         """
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
+        until = asyncio.get_running_loop().time() + seconds
         try:
             async with asyncio.timeout_at(until):
-                while await self._start_due() or self._in_time():
+                await self._look_at_refusals()
+                while await self._start_due(at_once=True) or self._in_time():
                     if tasks := self._in_time():
                         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
@@ -139,47 +163,79 @@ class Outbox:
     async def _let_go(self) -> None:
         """Give back what was claimed and not begun, and stop waiting for what is being sent."""
         if self._claim is not None:
-            for row in await self._claimed(0, []):
-                now = self._clock.now()
-                await self._call(self._store.put_back, row.id, now, "not sent: the process ended", now)
+            ids = [row.id for group in await self._claimed(0, [], Gathering()) for row in group]
+            now = self._clock.now()
+            await self._call(self._store.put_back, ids, now, "not sent: the process ended", now)
         for task in [*self._sends]:
             task.cancel()
         await asyncio.gather(*self._sends, return_exceptions=True)
+
+    async def _look_at_refusals(self) -> None:
+        """Take up dead letters whose target is defined otherwise now, and see if any target takes messages at all."""
+        now = self._clock.monotonic()
+        if now - self._revived_at < self.pace.look:
+            return
+        self._revived_at = now
+        targets = self._carrier.targets()
+        for target, refused_by in await self._call(self._store.dead_letters):
+            try:
+                digest = targets.digest(target)
+            except (SecretError, DeliveryError):
+                continue  # nobody can say whether it has changed; looked at again
+            if digest not in {"", refused_by}:
+                at = self._clock.now()
+                since = at - timedelta(seconds=self.pace.give_up)
+                revived = await self._call(self._store.revive, target, digest, at, removed_since=since)
+                if revived:
+                    log.info("dead letters are tried again: the target has changed", target=target, messages=revived)
+        refusing = await self._call(self._store.refusing)
+        in_use = targets.in_use()
+        self._stranded = bool(in_use) and all(refusing.get(target) for target in in_use)
 
     def _in_time(self) -> list[asyncio.Task[None]]:
         """Return the sends that are within their deadline; only those are worth waiting for."""
         return [task for task in self._sends if task not in self._overdue]
 
-    async def _start_due(self) -> int:
-        """Claim and start sends until nothing is due or every place is taken; returns how many were started."""
+    def _past_deadline(self, task: asyncio.Task[Any]) -> None:
+        self._overdue.add(task)
+        self._wake.set()
+
+    async def _start_due(self, *, at_once: bool = False) -> int:
+        """Claim and start groups until nothing is ready or every place is taken; returns how many were started."""
         started = 0
         while (free := self.pace.at_once - len(self._in_time())) > 0:
-            rows = await self._claimed(min(free, self.pace.per_target), self._busy())
-            for row in rows:
-                task = asyncio.create_task(self._deliver(row), name=f"deliver {row.id}")
-                self._sends[task] = row.target
+            gathering = self._manners().gathering(self._clock.now(), at_once=at_once)
+            groups = await self._claimed(min(free, self.pace.per_target), self._busy(), gathering)
+            for group in groups:
+                task = asyncio.create_task(self._carrier.carry(group), name=f"deliver {group[0].id}")
+                self._sends[task] = group[0].target
                 task.add_done_callback(self._ended)
-            started += len(rows)
-            if not rows:
+            started += len(groups)
+            if not groups:
                 break
         return started
 
     def _busy(self) -> list[str]:
         """Return the targets that take no further send now."""
-        return [target for target, count in Counter(self._sends.values()).items() if count >= self.pace.per_target]
+        full = {target for target, count in Counter(self._sends.values()).items() if count >= self.pace.per_target}
+        now, asked = self._clock.now(), self._carrier.asked
+        for target in [target for target, until in asked.items() if until <= now]:
+            del asked[target]
+        return sorted(full | asked.keys())
 
-    async def _claimed(self, limit: int, busy: list[str]) -> list[Delivery]:
-        """Claim rows; a claim that is cancelled while the store commits it is picked up by the next call, not lost."""
+    async def _claimed(self, limit: int, busy: list[str], gathering: Gathering) -> list[list[Delivery]]:
+        """Claim groups; a claim cut while the store commits it is picked up by the next call, not lost."""
         if self._claim is None:
-            claim = self._call(self._store.claim, self._clock.now(), limit, self._sender, skip_targets=busy)
+            now, sender = self._clock.now(), self._sender
+            claim = self._call(self._store.claim, now, limit, sender, skip_targets=busy, gathering=gathering)
             self._claim = asyncio.ensure_future(claim)
         try:
-            rows = await asyncio.shield(self._claim)
+            groups = await asyncio.shield(self._claim)
         except StoreError:
             self._claim = None
             raise
         self._claim = None
-        return rows
+        return groups
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._sends[task]
@@ -188,99 +244,15 @@ class Outbox:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a delivery ended by a fault of this program", task=task.get_name(), kind=type(error).__name__)
 
-    async def _deliver(self, row: Delivery) -> None:
-        """Send one message and store what became of it."""
-        try:
-            await self._sent(row)
-        except DeliveryError as error:
-            await self._failed(row, error)
-        except SecretError as error:
-            await self._failed(row, DeliveryError(str(error)))
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not lose the message; its text may hold a secret
-            await self._failed(row, DeliveryError(f"internal fault while sending ({type(error).__name__})"))
-        else:
-            await self._settle(self._store.delivered, row.id)
-            log.info("delivered", target=row.target, event_id=row.event, watch=row.watch, attempts=row.attempts)
-
-    async def _sent(self, row: Delivery) -> None:
-        """Send on a thread; past its deadline a send goes on, but nothing else waits for it (row 116)."""
-        sending = asyncio.wrap_future(self._on_thread(row))
-        try:
-            done, _ = await asyncio.wait({sending}, timeout=self.pace.deadline)
-            if not done and (task := asyncio.current_task()) is not None:
-                self._overdue.add(task)
-                self._wake.set()
-                log.warning("a target takes very long", target=row.target, event_id=row.event)
-            await sending
-        finally:
-            sending.cancel()  # no thread may call a loop that is gone
-
-    def _on_thread(self, row: Delivery) -> concurrent.futures.Future[None]:
-        """Start the send on a daemon thread: an executor's threads would be waited for at the end of the process."""
-        future: concurrent.futures.Future[None] = concurrent.futures.Future()
-        future.set_running_or_notify_cancel()
-        targets = self._known(row.target)
-
-        def work() -> None:
-            try:
-                deliver.send(targets.url(row.target), row)
-            except BaseException as error:  # noqa: BLE001 - handed to whoever waits
-                future.set_exception(error)
-            else:
-                future.set_result(None)
-
-        threading.Thread(target=work, name=f"deliver {row.id}", daemon=True).start()
-        return future
-
-    def _known(self, target: str) -> Targets:
-        """Return the present targets, looked up again when the ones at hand are old or do not know `target`."""
-        now = self._clock.monotonic()
-        if self._targets is None or target not in self._targets or now - self._looked_at > self.pace.remember:
-            self._targets, self._looked_at = self._look_up(), now
-        return self._targets
-
-    async def _failed(self, row: Delivery, error: DeliveryError) -> None:
-        """Put a message back for a later try, or bury it when no further try can help or its time is up."""
-        now = self._clock.now()
-        at = self.pace.next_try(row, error, now, self._chance)
-        if at is None:
-            log.error("gave up", target=row.target, event_id=row.event, watch=row.watch, error=error.message)
-            await self._settle(self._store.bury, row.id, error.message)
-        else:
-            log.warning(
-                "not delivered", target=row.target, event_id=row.event, error=error.message, next=at.isoformat()
-            )
-            uncertain = isinstance(error, deliver.UnansweredError)
-            await self._settle(partial(self._store.put_back, repeat=uncertain), row.id, at, error.message)
-
-    async def _settle(self, method: Callable[..., object], *args: object) -> None:
-        """Store what became of a message; tried until the store works, for the message is not to be sent again."""
-        faults = 0
-        while True:
-            try:
-                await self._call(method, *args, self._clock.now())
-            except StoreError as error:
-                self._complain(error)
-                faults += 1
-                await self._clock.sleep(self.pace.store_delay(faults, self._chance))
-            else:
-                self._complained.clear()
-                return
-
-    def _complain(self, error: StoreError) -> None:
-        """Log a fault of the store, once per kind until it works again."""
-        kind = type(error).__name__
-        if kind not in self._complained:
-            self._complained.add(kind)
-            log.error("the store fails the outbox; trying again", kind=kind, error=str(error))
-
     async def _until_next(self) -> float:
         """Return the seconds of the clock until the store may have something due; a finished send wakes us earlier."""
-        at: datetime | None = await self._call(self._store.next_delivery_at, skip_targets=self._busy())
-        if at is None:
-            return self.pace.look
+        now = self._clock.now()
+        gathering = self._manners().gathering(now)
+        ask = self._store.next_delivery_at
+        found: datetime | None = await self._call(ask, now, skip_targets=self._busy(), gathering=gathering)
+        ends = [each for each in (found, *self._carrier.asked.values()) if each is not None]
         # What became due since the claim, or waits for a place, is not asked for more often than once a second.
-        return min(self.pace.look, max(1.0, (at - self._clock.now()).total_seconds()))
+        return min([self.pace.look, *(max(1.0, (end - self._clock.now()).total_seconds()) for end in ends)])
 
     async def _idle(self, seconds: float) -> None:
         """Wait for `notify`, for a send to end, or for `seconds` of the clock."""

@@ -26,16 +26,17 @@ class Pace:
     remember: float = 10.0  # how long the targets that the definitions name are taken for known
     look: float = 30.0  # between looks at the store without being told: another process may have written rows
 
-    def next_try(self, row: Delivery, error: DeliveryError, now: datetime, chance: random.Random) -> datetime | None:
-        """Return when a message that failed is tried again, or None when it is to be buried.
+    def next_try(self, row: Delivery, error: DeliveryError, now: datetime, delay: float) -> datetime | None:
+        """Return when a message that failed is tried again, in `delay` seconds at best, or None when it is given up.
 
-        A permanent refusal that names a time is tried once more then; the last try is when the time is up.
+        A permanent refusal that names a time is tried once more then: it is final when it comes twice in a row. The
+        last try is when the time is up, which counts from the first one: what was held did not use it up.
         """
-        last = row.created_at + timedelta(seconds=self.give_up)
-        once_more = error.retry_after is not None and row.attempts <= 1
+        last = (row.first_at or row.created_at) + timedelta(seconds=self.give_up)
+        once_more = error.retry_after is not None and row.error != error.message
         if now >= last or (error.permanent and not once_more):
             return None
-        return min(now + timedelta(seconds=self.delay(row.attempts, error.retry_after, chance)), last)
+        return min(now + timedelta(seconds=delay), last)
 
     def delay(self, attempts: int, asked: float | None, chance: random.Random) -> float:
         """Return the seconds until the next try: what the target asked for, else doubling with full jitter."""

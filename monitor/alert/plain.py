@@ -15,8 +15,10 @@ BREAK = "\u200b"  # zero-width space: put into a mention so that no service take
 _MAX_READ = 20_000  # characters of one text that are looked at; nothing longer is ever shown
 _MAX_MARKS = 3  # combining marks on one character; more are stacked to smear over other lines
 _GONE = frozenset({"Cc", "Cf", "Cs"})  # controls, invisible and reordering characters, halves of surrogate pairs
-_MENTION = re.compile(r"(?<![\w@])@(?=\w)")
+# Discord rings for `@everyone` and `@here` also inside a word; any other `@` after a word is an address.
+_MENTION = re.compile(r"@(?=(?:everyone|here|channel|all)\b)|(?<!\w)@(?=\w)", re.IGNORECASE)
 _BRACKETED = re.compile(r"<(?=\S)")
+_EVENT = re.compile(r"^(?=event )", re.MULTILINE)
 _LINK = re.compile(r"\](?=[(\[])")
 
 
@@ -31,11 +33,25 @@ def lines(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(rows)).strip("\n")
 
 
+def collapsed(text: str) -> str:
+    """Return text that was made plain before as one line; what breaks a mention in it stays."""
+    return " ".join(text.split())
+
+
 def defused(text: str) -> str:
     """Return the text with mentions (`@everyone`, `<!channel>`, `<@id>`) and Markdown links broken by `BREAK`."""
     text = _MENTION.sub("@" + BREAK, text)
     text = _BRACKETED.sub("<" + BREAK, text)
     return _LINK.sub("]" + BREAK, text)
+
+
+def filled(before: str, value: str) -> str:
+    """Return a value as it stands in a template after the text `before`: defused, also together with that text.
+
+    Its lines are kept; none of them passes for the one that names the event of a message.
+    """
+    value = _EVENT.sub(BREAK, defused(lines(value)))
+    return BREAK + value if before.endswith(("@", "<", "]", "!")) and value[:1].strip() else value
 
 
 def shortened(text: str, limit: int) -> str:

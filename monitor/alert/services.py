@@ -60,6 +60,8 @@ def open_service(url: str) -> Any:
     if service.socket_read_timeout == kind.socket_read_timeout:
         service.socket_read_timeout = READ_TIMEOUT
     service.redirects = False  # a URL's own `redirect=yes` does not win (reliability.md row 119)
+    if actual in {"mqtt", "mqtts"}:
+        service.qos = max(1, service.qos)  # with 0, apprise's default, no broker says that it took a message (C6)
     opened = apprise.Apprise(asset=_asset())
     opened.add(service)
     return opened

@@ -31,15 +31,28 @@ def key(entry: str) -> str:
     return f"{services.scheme(text) or 'url'}#{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
 
 
+class RemovedError(DeliveryError):
+    """No definition names the target any more (reliability.md row 122)."""
+
+
 class Targets:
-    """The targets that the present definitions name; a key that they no longer name is gone."""
+    """The targets that the present definitions name; a key that they no longer name is gone.
+
+    `told` gives the entries of each watch: whom its messages go to.
+    """
 
     def __init__(
-        self, named: Mapping[str, str], entries: Iterable[str], resolve: Callable[[str], str], *, complete: bool = True
+        self,
+        named: Mapping[str, str],
+        told: Mapping[str, Iterable[str]],
+        resolve: Callable[[str], str],
+        *,
+        complete: bool = True,
     ) -> None:
         self._complete = complete
         self._resolve = resolve
-        self._sources = {key(entry): entry for entry in entries if entry not in named}
+        self._told = {watch: tuple(dict.fromkeys(map(key, entries))) for watch, entries in told.items()}
+        self._sources = {key(entry): entry for entries in told.values() for entry in entries if entry not in named}
         self._sources |= {key(name): source for name, source in named.items()}
 
     def __contains__(self, target: str) -> bool:
@@ -56,8 +69,23 @@ class Targets:
         except KeyError:
             if not self._complete:
                 raise DeliveryError("its definition cannot be read at present") from None
-            raise DeliveryError("target removed", permanent=True) from None
+            raise RemovedError("target removed", permanent=True) from None
         return self._resolve(source).strip()
+
+    def digest(self, target: str) -> str:
+        """Return a digest of a key's URL as it is now, empty when it is gone; raises as `url` does."""
+        try:
+            return hashlib.sha256(self.url(target).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        except RemovedError:
+            return ""
+
+    def in_use(self) -> frozenset[str]:
+        """Return the targets that any watch tells."""
+        return frozenset(target for targets in self._told.values() for target in targets if target in self)
+
+    def others(self, watch: str, target: str) -> list[str]:
+        """Return the other targets that a watch tells."""
+        return [each for each in self._told.get(watch, ()) if each != target and each in self]
 
 
 def check(watch: Watch, named: Mapping[str, str], environ: Mapping[str, str], folder: Path) -> Iterable[Finding]:
@@ -70,6 +98,16 @@ def check(watch: Watch, named: Mapping[str, str], environ: Mapping[str, str], fo
             problem = _problem(entry.strip(), named, environ, folder)
             if problem is not None:
                 yield Finding(("notify", rule, "to", position), *problem)
+
+
+def check_named(
+    named: Mapping[str, str], environ: Mapping[str, str], folder: Path
+) -> Iterable[tuple[str, str, str | None]]:
+    """Yield name, message and hint of every named target that no message could be sent to, as `check` words it."""
+    for name in named:
+        problem = _problem(name, named, environ, folder)
+        if problem is not None:
+            yield (name, *problem)
 
 
 def _problem(

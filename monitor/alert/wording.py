@@ -63,6 +63,11 @@ def label(path: str) -> str:
 
 def change(given: Change, limit: int = 160) -> str:
     """Return one change as one line: `price 499 → 449 (-10%)`; each side has at most `limit` characters."""
+    note = f" [{plain.defused(plain.shortened(plain.line(given.note), limit))}]" if given.note else ""
+    return f"{_change(given, limit)}{note}"
+
+
+def _change(given: Change, limit: int) -> str:
     where = label(given.path)
     if given.kind == "added":
         return f"{where} added" if _bare(given.after) else f"{where} added: {value(given.after, limit)}"

@@ -27,6 +27,7 @@ def agent(
     strict_schema: Annotated[
         bool, typer.Option("--strict-schema", help="Refuse schema keywords that TinyFish refuses.")
     ] = False,
+    noisy: Annotated[bool, typer.Option("--noisy", hidden=True)] = False,
     workspace: options.WorkspaceOption = None,
     json: options.JsonOption = False,
 ) -> int:
@@ -44,6 +45,7 @@ def agent(
         allow_private=private,
         strict=strict_schema,
         key=key,
+        noisy=noisy,
         json=options.wants_json(json),
     )
     asyncio.run(served)
@@ -51,16 +53,23 @@ def agent(
 
 
 async def _serve(
-    state: Path, host: str, port: int, *, allow_private: bool, strict: bool, key: str | None, json: bool
+    state: Path, host: str, port: int, *, allow_private: bool, strict: bool, key: str | None, noisy: bool, json: bool
 ) -> None:
     from monitor.embedded.server import EmbeddedAgent
+    from monitor.embedded.wobble import SEED
     from monitor.engine.daemon import stop_signals
 
     stop = asyncio.Event()
     ledger = state / "agent.db"
     with stop_signals(stop):
         async with EmbeddedAgent(
-            ledger=ledger, host=host, port=port, allow_private=allow_private, strict_schema=strict, key=key
+            ledger=ledger,
+            host=host,
+            port=port,
+            allow_private=allow_private,
+            strict_schema=strict,
+            key=key,
+            noise=SEED if noisy else None,
         ) as served:
             if json:
                 output.data({"base_url": served.base_url})

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from monitor.cli.process import Process
     from monitor.clock import WallClock
     from monitor.engine.daemon import Daemon
-    from monitor.engine.pulse import StorePulse
+    from monitor.engine.pulse import Pulse
     from monitor.settings import Settings
     from monitor.store.records import Record
     from monitor.watch.load import Loaded
 
 DRAIN_AT_STOP = 3.0  # seconds for messages at shutdown; the rest waits in the outbox
 DRAIN_AT_END = 10.0  # seconds for messages of `--once`
+PATIENCE_OF_ONCE = 60.0  # seconds of its clock that `--once` waits for a store that takes nothing
 
 
 def register(app: typer.Typer) -> None:
@@ -82,7 +83,11 @@ def _tell_problems(loaded: Loaded) -> None:
 
 @asynccontextmanager
 async def _parts(
-    settings: Settings, loaded: Loaded, clock: WallClock, done: list[Record] | None, embedded_at: str | None
+    settings: Settings,
+    loaded: Loaded,
+    clock: WallClock,
+    done: list[Record] | None,
+    embedded_at: str | None,
 ) -> AsyncIterator[tuple[Daemon, Process]]:
     """Open store, agent, client and dispatcher, and give the daemon that uses them."""
     from monitor.cli.process import opened, state_folder
@@ -93,12 +98,16 @@ async def _parts(
 
     async with AsyncExitStack() as stack:
         stack.enter_context(DaemonLock(state_folder(settings)))
-        process = await stack.enter_async_context(opened(settings, lambda: loaded, clock, embedded_at=embedded_at))
+        process = await stack.enter_async_context(
+            opened(settings, lambda: loaded, clock, embedded_at=embedded_at, gather=True)
+        )
+        process.desk.patience.most = None if done is None else PATIENCE_OF_ONCE  # only `--once` has an end to come to
         dispatcher = Dispatcher(
             lambda watch, run: execute(watch, run, process.desk),
             lambda watch, left: resume(watch, left, process.desk),
             settings.concurrency,
             lambda record: _ended(record, done),
+            process.desk.patience,
         )
         await stack.enter_async_context(dispatcher)
         yield Daemon(loaded.watches, process.desk, dispatcher, clock, complete=not loaded.errors), process
@@ -117,11 +126,13 @@ def _ended(record: Record, done: list[Record] | None) -> None:
 
 async def _once(settings: Settings, loaded: Loaded, clock: WallClock, embedded_at: str | None) -> list[Record]:
     from monitor.engine.daemon import once
+    from monitor.engine.pulse import forget
 
     records: list[Record] = []
     async with _parts(settings, loaded, clock, records, embedded_at) as (daemon_, process):
         await once(daemon_)
         left = await process.outbox.drain(DRAIN_AT_END)
+        await forget(process.desk)  # of a daemon that was killed: whoever uses `--once` has none that could stand still
         if left:
             output.note(f"not delivered yet: {left} (the next start goes on trying)")
     return records
@@ -132,26 +143,36 @@ async def _serve(
 ) -> None:
     from monitor.cli.keys import KeyKeeper
     from monitor.engine.daemon import serve, stop_signals
+    from monitor.engine.dead_man import DeadMan
     from monitor.engine.housekeeping import Housekeeping
-    from monitor.engine.pulse import StorePulse
+    from monitor.engine.pulse import Pulse
 
+    dead_man = settings.dead_man  # what cannot be read is told before anything is started
     stop = asyncio.Event()
     with stop_signals(stop):
         async with _parts(settings, loaded, clock, None, embedded_at) as (daemon_, process):
+            outbox = process.outbox
+            moves = {"scheduler": lambda: not daemon_.stalled, "outbox": outbox.turning}
+            pulse = Pulse(process.desk, moves, outbox.stranded, clock.wall)
             services: list[AbstractAsyncContextManager[object]] = [
                 _sender(process),
-                Housekeeping(process.desk),
+                Housekeeping(process.desk, [watch for watch in loaded.watches.values() if watch.enabled]),
                 KeyKeeper(settings, again, process.desk),
             ]
             if settings.http:
-                services.append(_health(settings, daemon_, process, StorePulse(process.desk)))
+                services.append(_health(settings, pulse))
+            if dead_man is not None:
+                services.append(DeadMan(dead_man, clock, pulse.failing))
+            services.append(pulse)  # last: a daemon that could not open everything never was alive
             await serve(daemon_, services, stop)
 
 
 @asynccontextmanager
 async def _sender(process: Process) -> AsyncIterator[None]:
     """Run the outbox beside everything else; at the end deliver what is due within a bound."""
-    task = asyncio.create_task(process.outbox.run(), name="outbox")
+    from monitor.engine.breaking import kept_up
+
+    task = asyncio.create_task(kept_up(process.outbox.run, process.desk.clock, "outbox"), name="outbox")
     try:
         yield
     finally:
@@ -161,15 +182,15 @@ async def _sender(process: Process) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _health(settings: Settings, daemon_: Daemon, process: Process, pulse: StorePulse) -> AsyncIterator[None]:
-    """Serve `/healthz`: red when the schedule, the outbox or the store stalls."""
+async def _health(settings: Settings, pulse: Pulse) -> AsyncIterator[None]:
+    """Serve `/healthz`: red when the scheduler, the outbox or the store stalls."""
     from monitor.web.health import Health, serve
 
     def look() -> Health:
-        return Health(scheduler=not daemon_.schedule.stalled, outbox=process.outbox.alive(), store=pulse.beats())
+        return Health(pulse.problems(), dead=pulse.dead > 0)
 
     token = settings.http_token.reveal() if settings.http_token else None
     assert settings.http is not None
-    async with pulse, serve(settings.http.host, settings.http.port, look, token=token) as address:
+    async with serve(settings.http.host, settings.http.port, look, token=token) as address:
         output.note(f"health: {address}/healthz")
         yield

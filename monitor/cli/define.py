@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo
 import typer
 
 from monitor.cli import options, output
-from monitor.errors import UsageError
+from monitor.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
+    from monitor.files.problems import Problem
     from monitor.settings import Settings
+    from monitor.watch.load import Loaded
     from monitor.watch.model import Watch
 
 STEPS = 3  # of one run, where no run was made yet (agent-api.md section 10: live runs took 2 to 3)
@@ -83,18 +85,58 @@ def validate(
 
     found = options.settings_of(workspace, agent=agent)
     loaded = rooms.load(found, files)
-    problems = [problem for problem in loaded.problems if not problem.warning]
+    shown = [*loaded.problems, *([] if files else _unused_targets(found, loaded))]
+    problems = [problem for problem in shown if not problem.warning]
     if options.wants_json(json):
-        output.data({"watches": len(loaded.watches), "problems": [problem.as_json() for problem in problems]})
+        found_notes = {"notes": [note.as_json() for note in loaded.notes]} if loaded.notes else {}
+        found_problems = [problem.as_json() for problem in problems]
+        output.data({"watches": len(loaded.watches), "problems": found_problems, **found_notes})
         return 2 if problems else 0
-    for problem in loaded.problems:
+    for problem in shown:
         output.line(f"{'warning: ' if problem.warning else ''}{problem}")
+    for note in loaded.notes:
+        output.line(f"note: {note}")
     now = WallClock().now()
+    baselines = _baselines(found)
     for watch in loaded.watches.values():
         _describe(watch, now, found)
+        if baselines.get(watch.name, watch.fingerprint) != watch.fingerprint:
+            output.line("  edited since its baseline: the next good result is a new one, and no change is told for it")
     many = f"{len(loaded.watches)} watch{'es' if len(loaded.watches) != 1 else ''}"
     output.line(f"{many}, {len(problems)} problem{'s' if len(problems) != 1 else ''}")
     return 2 if problems else 0
+
+
+def _baselines(found: Settings) -> dict[str, str]:
+    """Return the generation of each watch's baseline; nothing where no store is yet."""
+    from monitor.cli.process import open_store
+
+    if not found.database.exists():
+        return {}
+    try:
+        with open_store(found, create=False) as store:
+            return store.generations()
+    except StoreError as error:
+        output.note(f"monitor: edited watches cannot be told apart: {error}")
+        return {}
+
+
+def _unused_targets(found: Settings, loaded: Loaded) -> list[Problem]:
+    """Return what is wrong with targets that no watch names: whoever names one later would learn it too late."""
+    from monitor.alert import targets
+    from monitor.files import documents, validation
+    from monitor.settings import FILE
+
+    if not found.targets:
+        return []
+    (settings_file,) = [each for each in documents.read(found.workspace / FILE, FILE) if each.value is not None]
+    said = {problem.message for problem in loaded.problems}  # of those that a watch names, at the watch
+    wrong = targets.check_named(found.targets, found.environ, found.workspace)
+    return [
+        validation.located(settings_file, ("targets", name), message, hint)
+        for name, message, hint in wrong
+        if message not in said
+    ]
 
 
 def _describe(watch: Watch, now: datetime, found: Settings) -> None:

@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import re
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
 from monitor.cli import output
+from monitor.cli.scenes import SCENES, WATCHES, Scene, Told, set_price
 from monitor.clock import WallClock
 from monitor.errors import MonitorError
 
@@ -36,25 +37,21 @@ if TYPE_CHECKING:
 
 SPEED = 20.0  # one minute of the daemon is 3 s
 PATIENCE = 25.0  # seconds for the alerts of one scene
-WATCHES = ("espresso-machine", "grinders", "plans", "news")
 
 MONITOR_YAML = """\
+agent: embedded
+group_wait: 0s
 targets:
   screen: {screen}
 defaults:
   notify:
     - to: screen
-      on: [baseline, change, failure, recovery]
+      on: [baseline, change, failure, recovery, drift]
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What happens at the shop, and which watches must then be heard of."""
-
-    text: str
-    act: Callable[[Shop], None]
-    heard: tuple[str, ...]
+_KEEP = "Stay up: the shop goes on changing until Ctrl-C; a killed daemon is started again."
+_NOISY = "Every answer of the agent comes in another order, form and wrapping; what is told stays the same."
 
 
 def register(app: typer.Typer) -> None:
@@ -63,37 +60,39 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    keep: Annotated[
-        bool,
-        typer.Option(
-            "--keep", help="Stay up: the shop goes on changing until Ctrl-C; a killed daemon is started again."
-        ),
-    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help=_KEEP)] = False,
+    noisy: Annotated[bool, typer.Option("--noisy", help=_NOISY)] = False,
 ) -> int:
     """The whole main job on this machine in under a minute: demo shop, embedded agent, daemon, alerts."""
     folder = Path(tempfile.mkdtemp(prefix="monitor-demo-"))
     try:
-        return asyncio.run(_demo(folder, keep=keep))
+        return asyncio.run(_demo(folder, keep=keep, noisy=noisy))
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _demo(folder: Path, *, keep: bool) -> int:
+async def _demo(folder: Path, *, keep: bool, noisy: bool) -> int:
     from monitor.cli.screen import Screen
     from monitor.embedded.server import EmbeddedAgent
     from monitor.embedded.shop import Shop
+    from monitor.embedded.wobble import SEED
     from monitor.engine.daemon import stop_signals
 
     shop = Shop()
+    noise = SEED if noisy else None
+    whole = False
     origin = datetime.now(UTC)
     clock = WallClock(SPEED, origin)  # the agent dates its runs in the daemon's time
     stop = asyncio.Event()
     begin = time.monotonic()
     (folder / "state").mkdir()
     with stop_signals(stop), Screen() as screen:
-        async with EmbeddedAgent(ledger=folder / "state" / "agent.db", shop=shop, clock=clock) as agent:
+        ledger = folder / "state" / "agent.db"
+        async with EmbeddedAgent(ledger=ledger, shop=shop, clock=clock, noise=noise) as agent:
             _say(f"shop: {agent.base_url}/demo/  agent: {agent.base_url}  (both in this process)")
+            if noise is not None:
+                _show_noise(noise)
             _write_workspace(folder, screen.url)
             _say(f"workspace: {folder} ({len(WATCHES)} watches, all due every minute)")
             async with Supervisor(folder, agent.base_url, origin) as supervisor:
@@ -109,12 +108,25 @@ async def _demo(folder: Path, *, keep: bool) -> int:
                         await played
                 else:
                     played.result()
-    _summary(folder, time.monotonic() - begin, keep=keep)
+                    whole = True
+    _summary(folder, time.monotonic() - begin, keep=keep, whole=whole)
     return 0
 
 
 def _say(text: str) -> None:
     output.line(f"[demo] {text}")
+
+
+def _show_noise(seed: int) -> None:
+    """Show one answer as it may come: the very function that the agent uses."""
+    from monitor.embedded.wobble import wobbled
+
+    answer = {"price": 499.0, "currency": "EUR", "in_stock": True}
+    price = {"type": "number", "description": "In euros"}
+    schema = {"properties": {"price": price, "currency": {"enum": ["EUR", "USD"]}, "in_stock": {"type": "boolean"}}}
+    _say(f"noise: the answer {json.dumps(answer)} may come as")
+    for number in range(1, 5):
+        _say(f"       {json.dumps(wobbled(answer, schema, seed, number), ensure_ascii=False)}")
 
 
 def _write_workspace(folder: Path, screen: str) -> None:
@@ -195,7 +207,7 @@ async def _play(shop: Shop, screen: Screen, *, keep: bool) -> None:
     _say("staying up: the shop goes on changing; Ctrl-C ends it, and kill -9 of the daemon is welcome")
     for price in itertools.cycle((479.0, 429.0, 459.0, 499.0)):
         await _scene(
-            Scene(f"the espresso machine now costs {price:g} euros", partial(_set_price, price), WATCHES[:1]),
+            Scene(f"the espresso machine now costs {price:g} euros", partial(set_price, price), WATCHES[:1]),
             shop,
             screen,
         )
@@ -205,47 +217,6 @@ async def _scene(scene: Scene, shop: Shop, screen: Screen) -> None:
     _say(scene.text)
     scene.act(shop)
     await _hear(screen, scene.heard)
-
-
-def _set_price(price: float, shop: Shop) -> None:
-    shop.set_price(price)
-
-
-def _change_offers(shop: Shop) -> None:
-    shop.set_offer("Kaffeewerk", price=169.5)
-    shop.set_offer("Crema Direct", in_stock=True)
-
-
-def _change_plans_and_news(shop: Shop) -> None:
-    shop.set_plan("Household", 27.0)
-    shop.publish("Free shipping until Sunday", "2026-11-21", "No code.")
-
-
-def _sell_out(shop: Shop) -> None:
-    shop.set_stock(in_stock=False)
-
-
-def _go_down(shop: Shop) -> None:
-    shop.set_down(down=True)
-
-
-def _come_back(shop: Shop) -> None:
-    shop.set_down(down=False)
-
-
-SCENES = (
-    Scene("each watch makes its first run: its baseline", lambda _: None, WATCHES),
-    Scene("the espresso machine drops from 499 to 449 euros", partial(_set_price, 449.0), ("espresso-machine",)),
-    Scene(
-        "two sellers of the grinder change their offers; the page shuffles them, which is no change",
-        _change_offers,
-        ("grinders",),
-    ),
-    Scene("a plan gets dearer, and there is news", _change_plans_and_news, ("plans", "news")),
-    Scene("the espresso machine is sold out", _sell_out, ("espresso-machine",)),
-    Scene("the shop breaks: every page answers 503; the second failure in a row is told", _go_down, WATCHES),
-    Scene("the shop is back", _come_back, WATCHES),
-)
 
 
 async def _hear(screen: Screen, watches: Sequence[str]) -> None:
@@ -269,14 +240,38 @@ def _show(alert: Alert) -> None:
         output.line(f"         {line}")
 
 
-def _summary(folder: Path, seconds: float, *, keep: bool) -> None:
+def _summary(folder: Path, seconds: float, *, keep: bool, whole: bool) -> None:
+    """Say what came of it; raises MonitorError where a whole demo told anything but what was changed in the shop."""
     from monitor.store.store import Store
 
     with Store.open(str(folder / "state" / "monitor.db"), create=False) as store:
-        verdicts = [record.verdict for watch in WATCHES for record in store.history(watch, limit=10_000)]
+        records = {record.id: record for watch in WATCHES for record in store.history(watch, limit=10_000)}
         messages = store.outbox()
+    verdicts = [record.verdict for record in records.values()]
     counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in sorted(set(verdicts)))
     delivered = sum(message.state == "done" for message in messages)
     _say(f"{len(verdicts)} runs in {seconds:.0f} s: {counts}; {delivered} of {len(messages)} alerts delivered")
+    if whole:
+        done = [message for message in messages if message.state == "done"]
+        told = [_said(m.watch, change) for m in done if m.kind == "change" for change in records[m.run].changes]
+        _agree([*told, *((message.watch, message.title, "drift") for message in done if message.kind == "drift")])
     if keep:
         _say(f"the workspace stays: monitor --workspace {folder} history {WATCHES[0]}")
+
+
+def _said(watch: str, change: dict[str, Any]) -> Told:
+    """Return a change that was told as the scenes have it: of a row that is added, its name is enough."""
+    return watch, change["path"], change["after"] if change["kind"] == "changed" else change["kind"]
+
+
+def _agree(told: list[Told]) -> None:
+    """Say what was changed in the shop and what was told of it; raises MonitorError when they differ."""
+    changed = [change for scene in SCENES for change in scene.changes]
+    _say(f"changed in the shop: {len(changed)} things; told: {len(told)}")
+    for watch, path, after in changed:
+        heard = "told once" if told.count((watch, path, after)) == 1 else "NOT told once"
+        output.line(f"         {watch} {path} {after if after == 'added' else f'= {json.dumps(after)}'}: {heard}")
+    surplus = [change for change in told if change not in changed]
+    if surplus or len(told) != len(changed) or any(told.count(change) != 1 for change in changed):
+        raise MonitorError(f"what was told is not what was changed: {json.dumps(told, ensure_ascii=False)}"[:1_000])
+    _say("every change was told, once, and nothing else")

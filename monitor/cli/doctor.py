@@ -121,7 +121,7 @@ def _database(settings: Settings) -> Iterator[Check]:
 
 
 def _occurrences(settings: Settings) -> Iterator[Check]:
-    """Count both sides: the occurrences of the schedule since each watch's first record, and their records (G1)."""
+    """Count both sides: the occurrences of the schedule since each watch was first seen, and their records (G1)."""
     from monitor.cli import workspace as rooms
     from monitor.cli.process import open_store
     from monitor.clock import WallClock
@@ -132,12 +132,16 @@ def _occurrences(settings: Settings) -> Iterator[Check]:
     count, missing = 0, []
     try:
         with open_store(settings, create=False) as store:
+            seen = store.first_seen()
             for watch in loaded.watches.values():
                 file = settings.workspace / loaded.sources[watch.name].file
                 edited = datetime.fromtimestamp(file.stat().st_mtime, UTC)  # its cron may have been another before
-                recorded = store.occurrences(watch.name, max(now - BACK, edited))
+                begin = max(now - BACK, edited)
+                recorded = store.occurrences(watch.name, begin)
                 count += len(recorded)
-                missing += [f"{watch.name} {instant:%Y-%m-%dT%H:%MZ}" for instant in unrecorded(watch, recorded)]
+                since = seen.get(watch.name)
+                unseen = unrecorded(watch, recorded, since if since is not None and since >= begin else None)
+                missing += [f"{watch.name} {instant:%Y-%m-%dT%H:%MZ}" for instant in unseen]
     except MonitorError:
         return  # said by the check above
     first = f"; without a record: {', '.join(missing[:3])}" if missing else ""

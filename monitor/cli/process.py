@@ -10,6 +10,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,13 +91,20 @@ async def _client(stack: AsyncExitStack, settings: Settings, clock: WallClock, e
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, loaded: Callable[[], Loaded], clock: WallClock, *, embedded_at: str | None = None
+    settings: Settings,
+    loaded: Callable[[], Loaded],
+    clock: WallClock,
+    *,
+    embedded_at: str | None = None,
+    gather: bool = False,
 ) -> AsyncIterator[Process]:
     """Open store, agent, client and outbox, in this order, and close them in reverse.
 
     `loaded` gives the present definitions: the outbox looks targets up in them when it sends, never before.
     `embedded_at` is the base URL of an embedded agent that runs already, instead of one in this process (the demo's).
+    With `gather` messages wait for others that go along (`group_wait`), in a daemon.
     """
+    from monitor.alert.manners import Manners
     from monitor.alert.outbox import Outbox
     from monitor.alert.targets import Targets
     from monitor.engine.desk import Desk
@@ -114,10 +122,18 @@ async def opened(
 
         def targets() -> Targets:
             present = loaded()
-            entries = {entry for watch in present.watches.values() for rule in watch.notify for entry in rule.to}
-            return Targets(settings.targets, entries, reveal, complete=not present.errors)
+            told = {
+                watch.name: [each for rule in watch.notify for each in rule.to] for watch in present.watches.values()
+            }
+            return Targets(settings.targets, told, reveal, complete=not present.errors)
 
-        outbox = Outbox(store, writer, targets, clock, sender=owner.id, chance=random.SystemRandom())
+        def manners() -> Manners:
+            tags = {watch.name: watch.tags[0] for watch in loaded().watches.values() if watch.tags}
+            wait = settings.group_wait if gather else timedelta(0)
+            return Manners(wait, settings.group_by, settings.quiet_hours, tags)
+
+        chance = random.SystemRandom()
+        outbox = Outbox(store, writer, targets, clock, sender=owner.id, chance=chance, manners=manners)
         told = asyncio.Event()
 
         def tell() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsons
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from monitor.watch.load import Loaded
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The watch.", show_default=False)]
+RunArgument = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="A run's id (or its beginning), or the API's run_id.", show_default=False),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,19 +45,21 @@ def status(workspace: options.WorkspaceOption = None, json: options.JsonOption =
     loaded = rooms.load(settings)
     now = WallClock().now()
     with open_store(settings) as store:
-        found = report(loaded, store, now)
+        found = report(loaded, store, now, settings.quiet_hours)
     if options.wants_json(json):
         output.data(found)
     else:
         _print_status(found)
     failing = any(watch["failing_since"] for watch in found["watches"])
-    return 3 if failing or found["outbox"]["dead"] or found["stops"] else 0
+    return 3 if failing or found["outbox"]["dead"] or found["stops"] or found["daemon"]["problems"] else 0
 
 
 def _print_status(found: dict[str, Any]) -> None:
     rows = []
     for watch in found["watches"]:
-        failing = f"failing since {watch['failing_since']}" if watch["failing_since"] else ""
+        state = [f"failing since {watch['failing_since']}"] if watch["failing_since"] else []
+        if watch["paused"]:
+            state.append(f"paused until {watch['paused_until'] or 'resumed'}")
         due = watch["next_due"] or ("disabled" if not watch["enabled"] else "never")
         rows.append(
             [
@@ -61,7 +68,7 @@ def _print_status(found: dict[str, Any]) -> None:
                 watch["last_run_at"],
                 due,
                 watch["runs_today"],
-                failing,
+                ", ".join(state),
             ]
         )
     output.table(["watch", "last verdict", "last run", "next due", "runs today", "state"], rows)
@@ -70,7 +77,13 @@ def _print_status(found: dict[str, Any]) -> None:
     for stop in found["stops"]:
         output.line(f"all runs are stopped since {stop['since']} ({stop['code']}): {stop['message']}")
     outbox = found["outbox"]
-    output.line(f"outbox: {outbox['pending']} pending, {outbox['dead']} dead")
+    until = f" until {outbox['held_until']}" if outbox["held_until"] else ""
+    held = f" ({outbox['held']} of them held{until})" if outbox["held"] else ""
+    output.line(f"outbox: {outbox['pending']} pending{held}, {outbox['dead']} dead")
+    for target in outbox["refusing"]:
+        output.line(f"outbox: {target} has refused a message and taken none since")
+    for problem in found["daemon"]["problems"]:
+        output.line(problem)
     for problem in found["problems"]:
         output.note(problem)
 
@@ -105,10 +118,7 @@ def history(
 
 
 def show(
-    run: Annotated[
-        str,
-        typer.Argument(metavar="RUN", help="A run's id (or its beginning), or the API's run_id.", show_default=False),
-    ],
+    run: RunArgument,
     workspace: options.WorkspaceOption = None,
     json: options.JsonOption = False,
 ) -> int:
@@ -116,8 +126,8 @@ def show(
     from monitor.cli.run import hints_of
 
     settings = options.settings_of(workspace)
-    with _opened(settings) as store:
-        record = _record(store, run, raw=True)
+    with opened(settings) as store:
+        record = record_of(store, run, raw=True)
         messages = [delivery for delivery in store.outbox(limit=100_000) if delivery.run == record.id]
     hint = hints_of(settings, [record]).get(record.id)
     if options.wants_json(json):
@@ -133,7 +143,9 @@ def show(
             for m in messages
         ]
         output.data(
-            record.as_json() | {"attempt": record.attempt, "dry": record.dry, "raw": record.raw, "messages": told}
+            record.as_json()
+            | {"attempt": record.attempt, "dry": record.dry, "raw": record.raw, "messages": told}
+            | {"coerced": record.coerced, "looks": record.looks}
         )
         return 0
     _print_record(record, hint)
@@ -175,6 +187,8 @@ def _print_record(record: Record, hint: str | None) -> None:
         output.line(f"change:   {describe(change)}")
     for violation in record.violations:
         output.line(f"violation: {violation['message']}")
+    for coercion in record.coerced:
+        output.line(f"coerced:  {coercion['path']} {coercion['before']!r} -> {coercion['after']!r} ({coercion['how']})")
     output.line(f"result:   {jsons.dumps(record.result, ensure_ascii=False, indent=2)}")
     if record.raw is not None:
         output.line(f"raw:      {jsons.dumps(record.raw, ensure_ascii=False, indent=2)}")
@@ -192,14 +206,14 @@ def diff(
     workspace: options.WorkspaceOption = None,
     json: options.JsonOption = False,
 ) -> int:
-    """The difference between two results of a watch."""
+    """The difference between two results of a watch: old and new side by side, one line each when piped."""
+    from monitor.cli import difference
     from monitor.cli import workspace as rooms
-    from monitor.cli.run import describe
-    from monitor.judge.compare import changes
+    from monitor.judge.comparison.compare import changes
 
     settings = options.settings_of(workspace)
     watch = rooms.pick(rooms.load(settings), [name])[0]
-    with _opened(settings) as store:
+    with opened(settings) as store:
         before, after = _two(store, name, runs or [])
     found = changes(before.result, after.result, watch.output_schema, watch.compare)
     if options.wants_json(json):
@@ -208,8 +222,7 @@ def diff(
         )
         return 0
     output.note(f"{name}: {before.id} ({_when(before.due_at)}) and {after.id} ({_when(after.due_at)})")
-    for change in found:
-        output.line(describe(change.as_json()))
+    difference.show(found, before.result, after.result, terminal=sys.stdout.isatty())
     if not found:
         output.note("no difference")
     return 0
@@ -219,7 +232,7 @@ def _two(store: Store, name: str, runs: Sequence[str]) -> tuple[Record, Record]:
     """Return (before, after): the runs named, or the newest change and the good result before it."""
     if len(runs) > 2:
         raise UsageError("a difference is between two runs")
-    named = [_record(store, run) for run in runs]
+    named = [record_of(store, run) for run in runs]
     good = store.latest_result(name, 1_000)
     if len(named) == 2:
         return named[0], named[1]
@@ -231,7 +244,8 @@ def _two(store: Store, name: str, runs: Sequence[str]) -> tuple[Record, Record]:
     return good[changed + 1], good[changed]
 
 
-def _record(store: Store, run: str, *, raw: bool = False) -> Record:
+def record_of(store: Store, run: str, *, raw: bool = False) -> Record:
+    """Return the record of a run; raises UsageError when there is none."""
     record = store.record(run, raw=raw)
     if record is None:
         hint = "an id, at least 6 characters of its beginning, or the API's run_id; monitor history NAME lists runs"
@@ -239,7 +253,8 @@ def _record(store: Store, run: str, *, raw: bool = False) -> Record:
     return record
 
 
-def _opened(settings: Settings) -> Store:
+def opened(settings: Settings) -> Store:
+    """Return the workspace's store; raises StoreError when there is none yet."""
     from monitor.cli.process import open_store
 
     return open_store(settings, create=False)
@@ -249,7 +264,7 @@ def _known(settings: Settings, name: str) -> Store:
     """Return the store, if the watch has records or a definition."""
     from monitor.cli import workspace as rooms
 
-    store = _opened(settings)
+    store = opened(settings)
     if not store.history(name, limit=1):
         loaded: Loaded = rooms.load(settings)
         try:

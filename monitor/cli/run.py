@@ -184,11 +184,12 @@ def describe(change: dict[str, object]) -> str:
         text = json.dumps(change[key], ensure_ascii=False)
         return text if len(text) <= 200 else text[:200] + "…"
 
+    note = f" [{change['note']}]" if change.get("note") else ""
     if change["kind"] == "added":
-        return f"{change['path']}: + {value('after')}"
+        return f"{change['path']}: + {value('after')}{note}"
     if change["kind"] == "removed":
-        return f"{change['path']}: - {value('before')}"
-    return f"{change['path']}: {value('before')} -> {value('after')}"
+        return f"{change['path']}: - {value('before')}{note}"
+    return f"{change['path']}: {value('before')} -> {value('after')}{note}"
 
 
 def _exit(records: Sequence[Record], *, exit_code: bool, broken: bool) -> int:

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 def checks(settings: Settings) -> list[Check]:
     """Return what the rooms check of a watch at load: address, schema, what the provider refuses, targets."""
     from monitor.agent import request
-    from monitor.alert import targets
+    from monitor.alert import phrases, targets
     from monitor.fetch import addresses
-    from monitor.judge import schema
+    from monitor.judge.conditions import check as conditions
+    from monitor.judge.schemas import check as schema
 
     def address(watch: Watch) -> Iterable[Finding]:
         embedded = settings.agent == "embedded"
@@ -51,7 +52,11 @@ def checks(settings: Settings) -> list[Check]:
             if path and str(path[-1]).startswith("x-"):
                 yield Finding(("output_schema", *path), message)
 
-    return [address, schema.check, request.check, hints, told]
+    def sent(watch: Watch) -> Iterable[Finding]:
+        found = request.check(watch)
+        return (each for each in found if not each.note) if settings.agent == "embedded" else found  # sent the whole
+
+    return [address, schema.check, conditions.check_conditions, phrases.check, sent, hints, told]
 
 
 def load(settings: Settings, only: Sequence[Path] | None = None) -> Loaded:

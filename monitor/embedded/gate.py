@@ -25,12 +25,16 @@ DEMO_HOST = "demo.localhost"
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The agent as one ASGI application: the API, and the demo site at its own host and under `/demo/`."""
+    """The agent as one ASGI application: the API, and the demo site at its own host and under `/demo/`.
+
+    Where it is not `announced`, by a header, our client takes it for TinyFish and sends what TinyFish takes.
+    """
 
     api: ASGIApp
     site: ASGIApp | None
     key: str | None
     loopback_only: bool
+    announced: bool = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -39,7 +43,7 @@ class Gate:
         headers = Headers(scope=scope)
         host = _host(headers.get("host", ""))
         application = self._chosen(scope, headers, host)
-        await application(scope, receive, _with_header(send))
+        await application(scope, receive, _with_header(send) if self.announced else send)
 
     def _chosen(self, scope: Scope, headers: Headers, host: str) -> ASGIApp:
         path = scope["path"]

@@ -99,7 +99,7 @@ def _schema_issues(schema: dict[str, Any] | None, *, strict: bool) -> list[dict[
     if schema is None:
         return []
     if strict:
-        from monitor.agent.schema import provider_problems
+        from monitor.agent.provider import provider_problems
 
         problems = list(provider_problems(schema))
     else:

@@ -33,9 +33,12 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the work of a run found, and where each value came from (kept in the run object as `extraction`)."""
+    """What the work of a run found, and where each value came from (kept in the run object as `extraction`).
 
-    value: dict[str, Any]
+    `value` is an object, unless noise has wrapped it (`wobble`).
+    """
+
+    value: Any
     extraction: dict[str, Any]
 
 

@@ -22,8 +22,9 @@ from monitor.clock import Clock, WallClock
 from monitor.embedded.ledger import Ledger
 from monitor.embedded.order import Order
 from monitor.embedded.reading import Reader
-from monitor.embedded.runner import Flight, Room, Runner
+from monitor.embedded.runner import Flight, Room, Runner, Work
 from monitor.embedded.shop import Shop
+from monitor.embedded.wobble import Noise
 from monitor.errors import UsageError
 from monitor.fetch import Policy
 
@@ -43,7 +44,7 @@ class EmbeddedAgent:
 
     `port` 0 takes a free one. Loopback pages may be read while it listens on loopback; other private addresses only
     with `allow_private`. `key` None: any key or none is accepted, which is refused beyond loopback. `heartbeat` in
-    seconds.
+    seconds. `noise` is the seed by which every answer wobbles; None is no noise.
     """
 
     ledger: Path
@@ -58,6 +59,7 @@ class EmbeddedAgent:
     heartbeat: float = 15.0
     clock: Clock = field(default_factory=WallClock)
     shop: Shop | None = None
+    noise: int | None = None
     new_id: Callable[[], str] = _new_id
 
     @property
@@ -130,9 +132,11 @@ class EmbeddedAgent:
 
     async def _serve(self, ready: asyncio.Event) -> None:
         threads = ThreadPoolExecutor(max(1, min(self.concurrency, 4)), thread_name_prefix="embedded-extract")
-        reader = Reader(self._policy(), threads)
+        work: Work = Reader(self._policy(), threads)
+        if self.noise is not None:
+            work = Noise(work, self.noise)
         room = Room(self.concurrency, self.queue_limit)
-        runner = Runner(self._ledger, self.clock, reader, self.new_id, room)
+        runner = Runner(self._ledger, self.clock, work, self.new_id, room)
         try:
             async with asyncio.TaskGroup() as group:
                 server = _server(self._application(runner, group), ready)
@@ -166,7 +170,7 @@ class EmbeddedAgent:
 
         api = Api(runner, start, heartbeat=self.heartbeat, strict_schema=self.strict_schema)
         pages = site(self.shop, self.clock.now) if self.shop is not None else None
-        return Gate(api.application(), pages, self.key, loopback_only=self._loopback)
+        return Gate(api.application(), pages, self.key, loopback_only=self._loopback, announced=not self.strict_schema)
 
 
 def _instant(clock: Clock) -> str:

@@ -12,6 +12,7 @@ from monitor.engine.execute import settled, take_over
 from monitor.engine.journal import Journal
 from monitor.engine.judging import commit, judged
 from monitor.engine.patience import patiently
+from monitor.engine.spooling import drop, taken
 from monitor.judge.decision import Decision, Verdict
 from monitor.store.records import Unfinished
 from monitor.watch.model import Watch
@@ -30,6 +31,9 @@ async def cancel_run(desk: Desk, left: Unfinished, watch: Watch | None = None, *
     ours = left.owner == desk.owner.id or await take_over(left, desk)
     if left.outcome is not None and ours:
         outcome = desk.store.outcome_of(left)
+    elif ours and (spooled := await taken(left, desk)) is not None:
+        outcome = await settled(left.run, spooled, desk)
+        await drop(left.run.id, desk)
     else:
         outcome = await _stopped(desk, left, watch, why, ours=ours)
         if not ours or (outcome.fault is not None and outcome.fault.code is Code.UNKNOWN_OUTCOME):

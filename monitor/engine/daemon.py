@@ -12,22 +12,26 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import datetime
 
 import structlog
 
 from monitor.clock import WallClock
 from monitor.engine import backoff
+from monitor.engine.absence import notice
+from monitor.engine.breaking import enduring, one_error
 from monitor.engine.cancel import GONE, cancel_run
 from monitor.engine.desk import Desk
 from monitor.engine.dispatch import Dispatcher
 from monitor.engine.execute import take_over
+from monitor.engine.first_seen import first_seen
 from monitor.engine.patience import patiently
+from monitor.engine.pulse import Turn
 from monitor.engine.schedule import CATCH_UP, MOST_MISSED, Schedule, overdue
 from monitor.engine.signals import STOP_WITHIN, stop_signals
-from monitor.errors import MonitorError, StoreCorrupt, StoreError
+from monitor.engine.spooling import clear
 from monitor.judge.decision import Verdict
 from monitor.store.records import Unfinished
 from monitor.watch.model import Watch
@@ -41,6 +45,7 @@ LOOK = 5.0  # seconds between looks for due retries and for rows that nobody wor
 LONGEST_LOOK = 600.0  # seconds between tries to finish one row that cannot be finished
 
 Skip = tuple[Verdict, str, str]
+Batch = Sequence[datetime]  # missed occurrences that are told together, carried by the last of them
 
 
 class Daemon:
@@ -61,9 +66,11 @@ class Daemon:
         self.dispatcher = dispatcher
         self.clock = clock
         self.schedule = Schedule(clock, self.due, self.missed)
+        self._looks, self._hands = Turn(clock), Turn(clock)
+        self._looks.begun()
         # One queue for what runs and what does not: the records of missed occurrences are then committed before a newer
         # occurrence of the watch begins, and a kill in between loses none of them (`catch_up` begins at the newest).
-        self._occurrences: asyncio.Queue[tuple[Watch, datetime, Skip | None]] = asyncio.Queue()
+        self._occurrences: asyncio.Queue[tuple[Watch, datetime, Skip | None, Batch]] = asyncio.Queue()
         self._tries: dict[str, tuple[int, float]] = {}  # by run id: tries to finish its row, and when to try again
         self._unknown: set[str] = set()  # runs of watches that are not defined, told once each
 
@@ -72,25 +79,37 @@ class Daemon:
         """The watches that are scheduled."""
         return [watch for watch in self.watches.values() if watch.enabled]
 
+    @property
+    def stalled(self) -> bool:
+        """True when a loop of the scheduler hangs, or fails each time: firing, handing over, looking (C10)."""
+        return self.schedule.stalled or self._looks.stale or self._hands.stale
+
     def due(self, watch: Watch, instant: datetime) -> None:
         """Take an occurrence that is to run now."""
-        self._occurrences.put_nowait((watch, instant, None))
+        self._occurrences.put_nowait((watch, instant, None, ()))
 
-    def missed(self, watch: Watch, instant: datetime, code: str, reason: str) -> None:
-        """Take an occurrence that will not run."""
-        self._occurrences.put_nowait((watch, instant, (Verdict.MISSED, code, reason)))
+    def missed(self, watch: Watch, instants: Sequence[datetime], code: str, reason: str) -> None:
+        """Take occurrences that will not run, oldest first; they are told together, with the last of them."""
+        for instant in instants:
+            batch = instants if instant == instants[-1] else ()
+            self._occurrences.put_nowait((watch, instant, (Verdict.MISSED, code, reason), batch))
 
     async def hand_over(self) -> None:
         """Give occurrences to the dispatcher, or record why they do not run, in their order, for ever."""
         while True:
-            watch, instant, skip = await self._occurrences.get()
+            watch, instant, skip, batch = await self._occurrences.get()
+            self._hands.begun()
             try:
-                with _enduring("an occurrence was lost", watch=watch.name, due_at=instant.isoformat()):
+                if self.desk.patience.given_up is not None:
+                    continue  # those that follow are left to the next start, in their order
+                with enduring("an occurrence was lost", watch=watch.name, due_at=instant.isoformat()):
                     if skip is None:
                         await self._start(watch, instant)
                     else:
-                        await self._record(watch, instant, skip)
+                        await self._record(watch, instant, skip, batch)
+                    self._hands.ended()
             finally:
+                self._hands.broke()  # unless it ended
                 self._occurrences.task_done()
 
     async def _held_back(self, watch: Watch, instant: datetime) -> str | None:
@@ -104,7 +123,18 @@ class Daemon:
         ran = recent[len(left_out)].started_at if len(left_out) < len(recent) else None
         return backoff.held_back(state.failures, len(left_out), ran, instant)
 
+    async def _paused(self, watch: Watch) -> str | None:
+        """Return why a watch that somebody silenced is not run, None when it is open."""
+        pauses = await patiently(self.desk, self.desk.store.pauses, self.clock.now())
+        if watch.name not in pauses:
+            return None
+        until = pauses[watch.name]
+        return f"paused until {until:%Y-%m-%d %H:%M:%S} UTC" if until else f"paused until monitor resume {watch.name}"
+
     async def _start(self, watch: Watch, instant: datetime) -> None:
+        if why := await self._paused(watch):
+            await self._record(watch, instant, (Verdict.SKIPPED, "PAUSED", why))
+            return
         if why := await self._held_back(watch, instant):
             await self._record(watch, instant, (Verdict.SKIPPED, backoff.CODE, why))
             return
@@ -117,11 +147,14 @@ class Daemon:
             )
         elif left_out is not None:
             why = "it still waited for its turn when the next occurrence was due (see MONITOR_CONCURRENCY)"
-            await self._record(watch, left_out.due_at, (Verdict.MISSED, "LATE", why))
+            await self._record(watch, left_out.due_at, (Verdict.MISSED, "LATE", why), (left_out.due_at,))
 
-    async def _record(self, watch: Watch, instant: datetime, skip: Skip) -> None:
+    async def _record(self, watch: Watch, instant: datetime, skip: Skip, batch: Batch = ()) -> None:
         desk, now = self.desk, self.clock.now()
-        await patiently(desk, desk.store.record_skip, watch.name, instant, Trigger.CRON, *skip, now)
+        told = notice(watch, batch, skip[1], skip[2], now) if batch else None
+        await patiently(desk, desk.store.record_skip, watch.name, instant, Trigger.CRON, *skip, now, notice=told)
+        if told is not None:
+            desk.told()
 
     async def handed_over(self) -> None:
         """Wait until every occurrence taken so far was handed over or recorded."""
@@ -173,24 +206,25 @@ class Daemon:
     async def catch_up(self, now: datetime, *, fresh: bool = False) -> None:
         """Run the newest occurrence that each watch missed while nobody looked, and record the others as MISSED.
 
-        A watch without any recorded occurrence waits for its first due time, unless `fresh` (for `--once`, where the
-        caller's own schedule is the clock).
+        A watch without any recorded occurrence is looked at since a daemon first saw it. One that is seen now waits for
+        its first due time, unless `fresh` (for `--once`, where the caller's own schedule is the clock).
         """
+        seen = await first_seen(self.desk, self.watches, now, complete=self.complete)
         for watch in self.enabled:
+            self._looks.moved()  # each is a step: catching many watches up takes its time
             last = await patiently(self.desk, self.desk.store.last_occurrence, watch.name)
-            if last is None and not fresh:
-                continue
-            newest, others = overdue(watch, last or now - CATCH_UP, now)
+            since = last or min(seen.get(watch.name, now), now)
+            newest, others = overdue(watch, min(since, now - CATCH_UP) if fresh and last is None else since, now)
             good = await patiently(self.desk, self.desk.store.latest_result, watch.name)
             why = "nothing was running at the due time"
-            if last is not None:
-                if len(others) >= MOST_MISSED - 1:
-                    log.warning("older occurrences than these are not recorded", watch=watch.name, recorded=len(others))
-                for instant in others:
-                    self.missed(watch, instant, "DOWN", why)
+            if len(others) >= MOST_MISSED - 1:
+                log.warning("older occurrences than these are not recorded", watch=watch.name, recorded=len(others))
+            # not before the watch was known, of which `fresh` runs the newest only
+            gone = [instant for instant in others if instant > since]
             if newest is not None and good and good[0].due_at >= newest:  # it would show nothing newer: not paid for
-                self.missed(watch, newest, "DOWN", f"{why}, and run {good[0].id} has looked since")
-            elif newest is not None:
+                gone, newest, why = [*gone, newest], None, f"{why}, and run {good[0].id} has looked since"
+            self.missed(watch, gone, "DOWN", why)
+            if newest is not None:
                 self.due(watch, newest)
 
     async def start_retries(self, in_flight: set[str]) -> None:
@@ -201,23 +235,31 @@ class Daemon:
             good = await patiently(desk, desk.store.latest_result, run.watch)
             if watch is None or not watch.enabled:
                 why = "its watch is not scheduled any more"
+            elif run.trigger is Trigger.CONFIRM and not await self._unconfirmed(watch):
+                why = "there is nothing to confirm any more"
             elif good and good[0].due_at > run.due_at:
                 why = f"run {good[0].id} gave a newer result"
             else:
-                if run.watch not in in_flight:
+                if run.watch not in in_flight and not await self._paused(watch):
                     self.dispatcher.start(watch, run)
                 continue
             await patiently(desk, desk.store.drop_retry, run)
             log.info("a retry is dropped", watch=run.watch, due_at=run.due_at.isoformat(), reason=why)
 
+    async def _unconfirmed(self, watch: Watch) -> bool:
+        state = await patiently(self.desk, self.desk.store.state_of, watch.name)
+        return watch.confirm is not None and state.pending is not None and state.generation == watch.fingerprint
+
     async def look(self) -> None:
         """Take up what nobody works on and start retries that are due, once; what breaks is logged."""
-        with _enduring("a look for runs to take up broke"):
+        with enduring("a look for runs to take up broke"):
             await self.start_retries(await self.take_up())
+            self._looks.moved()
 
     async def run(self) -> None:
         """Resume what was left, catch up, then schedule and look, for ever."""
-        with _enduring("runs could not be resumed at the start"):
+        with enduring("runs could not be resumed at the start"):
+            await clear(self.desk)
             await self.take_up()
         now = self.clock.now()
         await self.catch_up(now)
@@ -230,33 +272,6 @@ class Daemon:
                 await self.clock.sleep(LOOK)
 
 
-@contextmanager
-def _enduring(what: str, **about: str) -> Iterator[None]:
-    """Log what breaks inside and go on; only a damaged store is raised (see the top of this file)."""
-    try:
-        yield
-    except StoreCorrupt:
-        raise
-    except StoreError as error:
-        log.error(what, error=str(error), **about)  # noqa: TRY400 - the line says all; no traceback for a full disk
-    except Exception:
-        log.exception(what, **about)
-
-
-@contextmanager
-def _one_error() -> Iterator[None]:
-    """Raise the first error for the user out of a group of errors as it is, so that the command line can tell it."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        first: BaseException = group
-        while isinstance(first, BaseExceptionGroup):
-            first = next(iter(first.exceptions))
-        if isinstance(first, MonitorError):
-            raise first from None
-        raise
-
-
 async def serve(daemon: Daemon, services: Sequence[AbstractAsyncContextManager[object]], stop: asyncio.Event) -> None:
     """Run the daemon until `stop`, then let go of runs in flight, then close the services in reverse.
 
@@ -266,7 +281,7 @@ async def serve(daemon: Daemon, services: Sequence[AbstractAsyncContextManager[o
         for service in services:
             await stack.enter_async_context(service)
         stack.push_async_callback(daemon.dispatcher.close)  # no POST any more while the services close (R6)
-        with _one_error():
+        with one_error():
             async with asyncio.TaskGroup() as group:
                 work = group.create_task(daemon.run(), name="daemon")
                 await stop.wait()
@@ -275,14 +290,21 @@ async def serve(daemon: Daemon, services: Sequence[AbstractAsyncContextManager[o
 
 
 async def once(daemon: Daemon) -> None:
-    """Resume what was left, run what is due now, retries too, record the rest, and end."""
-    with _one_error():
+    """Resume what was left, run what is due now, retries too, record the rest, and end.
+
+    Raises StoreError when the store takes nothing for as long as the desk's patience lasts; what is paid for is then in
+    the spool, or is found at the API by the next start.
+    """
+    with one_error():
         async with asyncio.TaskGroup() as group:
             hands = group.create_task(daemon.hand_over(), name="hand over occurrences")
+            await clear(daemon.desk)
             await daemon.take_up()
             await daemon.catch_up(daemon.clock.now(), fresh=True)
             await daemon.handed_over()
             await daemon.dispatcher.idle()
+            daemon.desk.patience.check()
             await daemon.look()
             await daemon.dispatcher.idle()
+            daemon.desk.patience.check()
             hands.cancel()

@@ -14,6 +14,7 @@ from typing import Self
 
 import structlog
 
+from monitor.engine.patience import Patience
 from monitor.errors import StoreError
 from monitor.store.records import Record, Unfinished
 from monitor.watch.model import Watch
@@ -49,7 +50,15 @@ class Dispatcher:
     the next start resumes them (reliability.md R6).
     """
 
-    def __init__(self, execute: Execute, resume: Resume, concurrency: int, done: Callable[[Record], None]) -> None:
+    def __init__(
+        self,
+        execute: Execute,
+        resume: Resume,
+        concurrency: int,
+        done: Callable[[Record], None],
+        patience: Patience | None = None,
+    ) -> None:
+        self._patience = patience or Patience()
         self._execute = execute
         self._resume = resume
         self._done = done
@@ -107,26 +116,37 @@ class Dispatcher:
 
     async def _placed(self, place: _Place) -> None:
         async with self._places:
-            wait = FIRST_WAIT
+            wait, waited = FIRST_WAIT, 0.0
             while not self.closing:
                 place.going = True
+                seconds = None
                 try:
                     record = await place.work(place.run)
                     if record is not None:
                         self._done(record)
                 except StoreError as error:
-                    about = {"watch": place.run.watch, "run": place.run.id, "error": str(error)}
-                    if error.transient:
-                        # Nothing was asked of the API: no POST while the store takes no row (reliability.md R3).
-                        log.warning("a run cannot be opened; trying again", seconds=wait, **about)
-                        place.going = False
-                        await asyncio.sleep(wait)
-                        wait = min(wait * 2, LONGEST_WAIT)
-                        continue
-                    log.error("a run could not be recorded", **about)  # noqa: TRY400 - the line says all; no traceback for a damaged file
+                    seconds = self._seconds_until_again(error, place, wait, waited)
                 except Exception:
                     log.exception("a run's task broke", watch=place.run.watch, run=place.run.id)
-                return
+                if seconds is None:
+                    return
+                place.going = False
+                await asyncio.sleep(seconds)
+                waited += seconds
+                wait = min(wait * 2, LONGEST_WAIT)
+
+    def _seconds_until_again(self, error: StoreError, place: _Place, wait: float, waited: float) -> float | None:
+        """Return in how many seconds a run that the store did not take is tried again, None when it is not."""
+        about = {"watch": place.run.watch, "run": place.run.id, "error": str(error)}
+        seconds = None
+        if error.transient:
+            seconds = self._patience.pause(wait, waited, error)
+        if seconds is None:
+            log.error("a run could not be recorded", **about)  # the line says all; no traceback for a damaged file
+        else:
+            # Nothing was asked of the API: no POST while the store takes no row (reliability.md R3).
+            log.warning("a run cannot be opened; trying again", seconds=seconds, **about)
+        return seconds
 
     def _forget(self, place: _Place, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -14,13 +14,15 @@ from datetime import timedelta
 import structlog
 
 from monitor.agent.follow import Progress, Resume, follow
+from monitor.agent.goal import goal_text
 from monitor.agent.outcome import Code, Failed, Fault, Outcome, Proof
-from monitor.agent.request import goal_text
 from monitor.engine.desk import Desk
 from monitor.engine.journal import Journal, Watcher
 from monitor.engine.judging import judged
 from monitor.engine.patience import patiently
+from monitor.engine.spooling import drop, settle, taken
 from monitor.engine.starts import Tally, again, bounded, given_up, limits_of, window
+from monitor.engine.stating import REMARK, in_goal, into_goal, was_stated
 from monitor.engine.stops import ceiling
 from monitor.errors import MonitorError, StoreCorrupt, StoreError
 from monitor.judge.decision import Verdict
@@ -41,7 +43,8 @@ async def execute(watch: Watch, run: Run, desk: Desk, progress: Watcher | None =
     the row cannot be opened: then nothing was asked of the API, and the same call may be made again. After that it
     raises only StoreError that no waiting mends, and cancellation: the row stays as far as it got, for `resume`.
     """
-    goal = goal_text(watch, run)
+    stated = await in_goal(desk)
+    goal = goal_text(watch, run, stated=stated)
     while True:
         now = desk.clock.now()
         begun = await desk.writer(
@@ -54,7 +57,7 @@ async def execute(watch: Watch, run: Run, desk: Desk, progress: Watcher | None =
             limits=limits_of(watch, run, now, desk.runs_per_day, desk.client.key_digest),
         )
         if isinstance(begun, Begun):
-            return await _carry_on(watch, run, None, desk, progress)
+            return await _carry_on(watch, run, None, desk, progress, stated=stated)
         if isinstance(begun, Refused):
             return await _refused(watch, run, begun, desk)
         left = begun.unfinished
@@ -130,30 +133,51 @@ async def take_over(left: Unfinished, desk: Desk) -> bool:
 
 
 async def resume(watch: Watch, left: Unfinished, desk: Desk, progress: Watcher | None = None) -> Record:
-    """Finish a run that was opened earlier: judge what is stored, or find the remote run.
+    """Finish a run that was opened earlier: judge what is stored or spooled, or find the remote run.
 
     One is started only where the search proves that none exists, in its window and for the same definition.
     """
+    remark = REMARK if was_stated(watch, left) else ""
     if left.outcome is None:
-        return await _carry_on(watch, left.run, left, desk, progress)
+        spooled = await taken(left, desk)
+        if spooled is not None:
+            outcome = await settled(left.run, spooled, desk)
+            await drop(left.run.id, desk)
+            return await judged(watch, left.run, outcome, desk, generation=left.generation, remark=remark)
+        return await _carry_on(watch, left.run, left, desk, progress, stated=was_stated(watch, left))
     try:
         outcome = desk.store.outcome_of(left)
     except StoreCorrupt as error:
         outcome = Failed(run_id=left.run_id, fault=Fault(Code.INTERNAL, error.message, hint=error.hint))
-    return await judged(watch, left.run, outcome, desk, generation=left.generation)
+    return await judged(watch, left.run, outcome, desk, generation=left.generation, remark=remark)
 
 
-async def _carry_on(watch: Watch, run: Run, left: Unfinished | None, desk: Desk, progress: Watcher | None) -> Record:
-    """Follow a run, new or `left`, to its outcome, store that, and judge it."""
-    outcome = await _started_and_followed(watch, run, left, desk, progress)
+async def _carry_on(
+    watch: Watch, run: Run, left: Unfinished | None, desk: Desk, progress: Watcher | None, *, stated: bool
+) -> Record:
+    """Follow a run, new or `left`, to its outcome, store that, and judge it; `stated`: its schema is in its goal."""
+    until = window(watch, run, desk.clock.now() if left is None else left.opened_at)
+    show = None if progress is None else _Display(progress, run)
+    journal = Journal(run, desk, [watch], until, show, further=left is not None, stated=stated)
+    outcome = await _started_and_followed(watch, left, journal)
     outcome = await settled(run, outcome, desk)
-    return await judged(watch, run, outcome, desk, generation=left.generation if left else None)
+    return await judged(
+        watch,
+        run,
+        outcome,
+        desk,
+        generation=left.generation if left else None,
+        remark=REMARK if journal.stated else "",
+    )
 
 
 async def settled(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
-    """Store an outcome before it is judged (B6) and return it, or what stands for one that cannot be stored."""
+    """Store an outcome before it is judged (B6) and return it, or what stands for one that cannot be stored.
+
+    While the store takes nothing, it is in the spool too (row 101).
+    """
     try:
-        await patiently(desk, desk.store.settle, run.id, outcome, desk.clock.now())
+        await settle(run, outcome, desk)
     except StoreError:
         raise
     except Exception:  # what cannot be stored as it came must not keep the run from having an end
@@ -164,27 +188,28 @@ async def settled(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
     return outcome
 
 
-async def _started_and_followed(
-    watch: Watch, run: Run, left: Unfinished | None, desk: Desk, progress: Watcher | None
-) -> Outcome:
+async def _started_and_followed(watch: Watch, left: Unfinished | None, journal: Journal) -> Outcome:
     """Return the outcome of an attempt: of its only start, or of the last one that the policy of `starts` allows.
 
-    Every start is of the same row, with the same reference and goal: whichever of them made a run, a search finds it.
+    Every start is of the same row, with the same reference and the goal that is in the row: whichever of them made a
+    run, a search finds it. The goal changes only where it is proved that the one before made none.
     """
-    until = window(watch, run, desk.clock.now() if left is None else left.opened_at)
-    show = None if progress is None else _Display(progress, run)
-    journal = Journal(run, desk, [watch], until, show, further=left is not None)
+    run, desk = journal.run, journal.desk
     rest = None if left is None else Resume(left.run_id, left.goal, left.opened_at)
-    same = left is None or (left.goal, left.generation) == (goal_text(watch, run), watch.fingerprint)
+    goal = goal_text(watch, run, stated=journal.stated)
+    same = left is None or (left.goal, left.generation) == (goal, watch.fingerprint)
     tally = Tally()
     while True:
         outcome = await _outcome(watch, run, rest, desk, journal)
-        next_start = again(run, outcome, tally, desk.clock.now(), until) if same else None
+        next_start = again(run, outcome, tally, desk.clock.now(), journal.until) if same else None
         if outcome.proof is Proof.LIMITED and outcome.fault is not None:
             await journal.limited(next_start.seconds if next_start else bounded(outcome.fault.retry_after))
         if next_start is None or outcome.fault is None:
             return given_up(outcome, tally)
-        if not next_start.everyone:  # the shared pause is waited for by `Journal.starting`
+        if next_start.stated:
+            await into_goal(watch, run, desk)
+            journal.stated = True
+        elif not next_start.everyone:  # the shared pause is waited for by `Journal.starting`
             await journal.wait(next_start.seconds, outcome.fault.message)
         tally, rest, journal.further = next_start.tally, None, True
 
@@ -206,13 +231,15 @@ async def _outcome(watch: Watch, run: Run, left: Resume | None, desk: Desk, jour
             resume=left,
             progress=journal.show,
             reveal=desk.reveal,
+            stated=journal.stated,
         )
     except StoreError:
         raise
     except Exception as error:
         log.exception("a run broke inside", watch=watch.name, run=run.id)
         if left is None and journal.run_id is not None:  # it is paid for: a poll may still get its result
-            return await _outcome(watch, run, Resume(journal.run_id, goal_text(watch, run), opened_at), desk, journal)
+            rest = Resume(journal.run_id, goal_text(watch, run, stated=journal.stated), opened_at)
+            return await _outcome(watch, run, rest, desk, journal)
         return Failed(fault=_internal(error, run))
 
 

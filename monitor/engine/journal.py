@@ -36,6 +36,7 @@ class Journal:
     until: datetime
     show: Watcher | None = None
     further: bool = False
+    stated: bool = False  # its schema is in its goal
     ours: bool = True  # False for a run that another process follows: its row is not written
     run_id: str | None = None
 
@@ -53,11 +54,14 @@ class Journal:
         await patiently(desk, desk.store.probe_write, desk.clock.now())
         return None if desk.clock.now() <= self.until else starts.too_late()
 
-    async def accepted(self, run_id: str, streaming_url: str | None) -> None:
-        """Commit the remote id before anything else is done with it (A1)."""
+    async def accepted(self, run_id: str, streaming_url: str | None, *, replaces: str | None = None) -> None:
+        """Commit the remote id before anything else is done with it (A1); `replaces` is one that proved foreign."""
         desk = self.desk
+        if replaces is not None:
+            log.warning("the stream named a foreign run first", run=self.run.id, foreign=replaces, run_id=run_id)
         if self.ours:
-            await patiently(desk, desk.store.accepted, self.run.id, run_id, streaming_url, desk.clock.now())
+            now = desk.clock.now()
+            await patiently(desk, desk.store.accepted, self.run.id, run_id, streaming_url, now, replaces)
         self.run_id = run_id
 
     async def turn(self) -> None:

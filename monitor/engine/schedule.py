@@ -31,7 +31,7 @@ LOOK_BACK = timedelta(days=366)  # older occurrences are not recorded
 EARLY = timedelta(seconds=0.5)  # a driven clock rounds: what fires this little early is due
 
 Due = Callable[[Watch, datetime], None]
-Missed = Callable[[Watch, datetime, str, str], None]
+Missed = Callable[[Watch, Sequence[datetime], str, str], None]
 
 
 def offset(watch: Watch) -> timedelta:
@@ -53,14 +53,15 @@ def overdue(watch: Watch, last_due: datetime, now: datetime) -> tuple[datetime |
     return due[-1], due[:-1]
 
 
-def unrecorded(watch: Watch, recorded: Sequence[datetime]) -> list[datetime]:
+def unrecorded(watch: Watch, recorded: Sequence[datetime], since: datetime | None = None) -> list[datetime]:
     """Return the occurrences between the first and the last recorded one that have no record (reliability.md G1).
 
-    For records since the definition was last edited: an earlier cron had other occurrences.
+    `since` is when the watch was first scheduled, if that is known: what was due between then and the first record
+    counts too. For records since the definition was last edited: an earlier cron had other occurrences.
     """
-    if len(recorded) < 2:
+    if not recorded:
         return []
-    due = _newest(watch.cron, watch.timezone, recorded[0], recorded[-1])
+    due = _newest(watch.cron, watch.timezone, min(recorded[0], since or recorded[0]), recorded[-1])
     return sorted(set(due) - set(recorded))
 
 
@@ -153,8 +154,8 @@ class Schedule:
             return  # handed over by an earlier call already
         newest = due.pop() if now - due[-1] <= CATCH_UP else None
         for number, watch in enumerate(group.watches):
-            for instant in due:
-                self._missed(watch, instant, "LATE", "the daemon did not come round to it in time")
+            if due:
+                self._missed(watch, due, "LATE", "the daemon did not come round to it in time")
             if newest is not None:
                 self._due(watch, newest)
             if number % SLICE == SLICE - 1:

@@ -7,11 +7,13 @@ The list is closed: a further start needs a `Proof` that no run exists, and only
 | NOT_SENT, of the network    | at most 3, with those below   | 2, 6, 15 s                                 |
 | NOT_SENT, of TLS            | 1                             | 2 s                                        |
 | ABSENT, after a search      | at most 3, with those above   | 2, 6, 15 s, after the search of 2 minutes  |
+| GATED, a 403 to the schema  | 1, with the schema in the goal| none: the row is written first             |
 | LIMITED, a 429              | any number                    | what the API asks for, 1 s to 1 h          |
 
 All of them only while the window of the occurrence is open. Each pause is stretched by up to a tenth, the same for the
 same run, so that runs do not come back at once. The count is kept in memory: a process that dies begins it again, and
-still needs the proof. Must not know clocks, stores or the network.
+still needs the proof; the window does not begin again, since it counts from when the row was opened. Must not know
+clocks, stores or the network.
 """
 
 from __future__ import annotations
@@ -39,20 +41,25 @@ class Tally:
     further: int = 0
     tls: int = 0
     limited: int = 0
+    stated: int = 0  # with the schema in the goal in place of the field
 
     @property
     def posts(self) -> int:
         """How often the request was sent or tried so far."""
-        return 1 + self.further + self.limited
+        return 1 + self.further + self.limited + self.stated
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The POST may be sent once more after so many seconds; for `everyone` when all runs have to wait as long."""
+    """The POST may be sent once more after so many seconds; for `everyone` when all runs have to wait as long.
+
+    `stated`: with the schema in its goal, since the account may not use `output_schema` (row 31).
+    """
 
     seconds: float
     tally: Tally
     everyone: bool = False
+    stated: bool = False
 
 
 def again(run: Run, outcome: Outcome, tally: Tally, now: datetime, until: datetime) -> Again | None:
@@ -74,6 +81,8 @@ def _allowed(outcome: Outcome, tally: Tally) -> Again | None:
     if outcome.proof is Proof.LIMITED:
         asked = fault.retry_after or LIMITED[min(tally.limited, len(LIMITED) - 1)]
         return Again(bounded(asked), replace(tally, limited=tally.limited + 1), everyone=True)
+    if outcome.proof is Proof.GATED:
+        return None if tally.stated else Again(0.0, replace(tally, stated=1), stated=True)
     tls = outcome.proof is Proof.NOT_SENT and fault.code is Code.TLS
     if tally.further >= len(PAUSES) or (tls and tally.tls):
         return None

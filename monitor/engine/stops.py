@@ -17,7 +17,7 @@ from monitor.alert.announce import announce, event_of
 from monitor.engine.desk import Desk
 from monitor.engine.patience import patiently
 from monitor.errors import AgentError, StoreError
-from monitor.judge.decision import Decision, Kind, WatchState
+from monitor.judge.decision import Decision, Incident, Kind, WatchState
 from monitor.store.records import EndedStop, NewDelivery, NewStop, Notice, Refused, Stop, StopKind
 from monitor.watch.model import Watch
 from monitor.watch.run import Run
@@ -63,9 +63,11 @@ def quiet(decision: Decision, before: WatchState) -> Decision:
     incident = decision.state.incident
     if decision.code not in SHARED or incident is None:
         return decision
-    announced = before.incident is not None and before.incident.announced
-    state = replace(decision.state, incident=replace(incident, announced=announced))
-    return replace(decision, state=state, notifications=())
+    known = before.incident or Incident("", incident.opened_at, incident.code)
+    silent = replace(incident, announced=known.announced, told_at=known.told_at, codes=known.codes)
+    state = replace(decision.state, incident=silent, flapping=before.flapping)
+    told = tuple(note for note in decision.notifications if note.kind not in {Kind.FAILURE, Kind.REMINDER})
+    return replace(decision, state=state, notifications=told)
 
 
 async def changes(watch: Watch, run: Run, outcome: Outcome, desk: Desk, now: datetime) -> list[NewStop | EndedStop]:

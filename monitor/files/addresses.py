@@ -1,4 +1,4 @@
-"""Addresses as people write them in settings: an origin to call, a host and port to listen on, a database.
+"""Addresses as people write them in settings: an origin to call, one to ping, where to listen, a database.
 
 Owns their forms only; nothing is looked up or connected to.
 """
@@ -52,6 +52,23 @@ def origin(text: str) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise ValueError("must be https (http on this machine only): the API key would be readable on the way")
     return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def ping(text: str) -> str:
+    """Return an address that is asked for now and then; raises ValueError unless it is http or https.
+
+    The error never repeats the text: such an address is a secret by itself.
+    """
+    try:
+        parts = urlsplit(text)
+        fit = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fit = False
+    if not fit or parts.scheme not in {"http", "https"} or not re.fullmatch(r"[!-\[\]-~]{1,2083}", text):
+        raise ValueError("must be an http or https url, as in https://hc.example/ping/…")
+    if "@" in parts.netloc:
+        raise ValueError("must be an http or https url without a user name")
+    return text
 
 
 def listen(text: str) -> Listen | None:

@@ -18,6 +18,7 @@ class Problem:
     message: str
     hint: str | None = None
     warning: bool = False
+    note: bool = False
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file

@@ -51,12 +51,19 @@ def problems(
 
 
 def located(
-    document: Document, path: Path, message: str, hint: str | None = None, *, key: bool = False, warning: bool = False
+    document: Document,
+    path: Path,
+    message: str,
+    hint: str | None = None,
+    *,
+    key: bool = False,
+    warning: bool = False,
+    note: bool = False,
 ) -> Problem:
     """Return a problem at the position of `path`, or of the nearest parent that the file has."""
     place = document.place(path, key=key)
     shown = dotted((*place.within, *path))
-    return Problem(place.file, place.line, place.column, shown, message, hint, warning=warning)
+    return Problem(place.file, place.line, place.column, shown, message, hint, warning=warning, note=note)
 
 
 def dotted(path: Path) -> str:

@@ -5,6 +5,7 @@ Owns the verdicts and the state of a watch that a decision reads and replaces. M
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -41,20 +42,29 @@ class Kind(StrEnum):
     CHANGE = "change"
     FAILURE = "failure"
     RECOVERY = "recovery"
+    REMINDER = "reminder"
+    MISSED = "missed"
+    DRIFT = "drift"
+    STALE = "stale"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference: `path` is a JSON Pointer, rows of keyed lists are named by key (`/offers/seller=ACME/price`)."""
+    """One difference: `path` is a JSON Pointer, rows of keyed lists are named by key (`/offers/seller=ACME/price`).
+
+    `note` says in words what a person should know beside it: a row that moved, a key that is not unique, a bound.
+    """
 
     path: str
     kind: str  # added | removed | changed
     before: Any = None
     after: Any = None
+    note: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the object of `run --json`."""
-        return {"path": self.path, "kind": self.kind, "before": self.before, "after": self.after}
+        """Return the object of `run --json`; `note` only where there is one."""
+        shown = {"path": self.path, "kind": self.kind, "before": self.before, "after": self.after}
+        return shown if self.note is None else {**shown, "note": self.note}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,61 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
+class Coercion:
+    """One value that was brought to its schema: where, what the agent returned, what is judged, by which reading."""
+
+    path: str
+    before: Any
+    after: Any
+    how: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that is stored and shown by `monitor show`."""
+        return {"path": self.path, "before": self.before, "after": self.after, "how": self.how}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one rule made of one record: `rule` names it (`notify[0]`), `why` is one line (`monitor explain`).
+
+    `note` is a line for the message that is told: a condition that could not be evaluated.
+    """
+
+    rule: str
+    kind: str
+    told: bool
+    why: str
+    note: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that is stored and shown."""
+        return {"rule": self.rule, "kind": self.kind, "told": self.told, "why": self.why}
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a rule remembers: the result it last told and its run (None: none yet), and whether `once` may tell again.
+
+    `failing` is true while its condition cannot be evaluated and that was told: it is not told at every run.
+    """
+
+    told: Any = None
+    armed: bool = True
+    run: str | None = None
+    failing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A change that waits for agreement (`confirm`): the first result that showed it, and how many runs agree."""
+
+    run: str
+    result: Any
+    runs: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Baseline:
     """The result of the last BASELINE or CHANGED record of one generation (interface.md, "Words")."""
 
@@ -81,19 +146,43 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """A watch that keeps failing: since when, with which code; `announced` once a failure notification arose."""
+    """A watch that keeps failing: since when, with which code; `announced` once a failure notification arose.
+
+    `told_at` is when it was last worth telling (the failure, another kind of error, a reminder), None while it is not
+    yet; `codes` are the kinds of error that were told.
+    """
 
     id: str
     opened_at: datetime
     code: str
     announced: bool = False
+    told_at: datetime | None = None
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Flapping:
+    """How unsteady a watch is: when its last incidents were told, oldest first, and its last bad run.
+
+    `since` is set while it counts as flapping: told as that once, then its incidents are silent until it is steady;
+    `incidents` counts them, `codes` are the kinds of error told meanwhile, `told_at` is when it was last told.
+    """
+
+    opened: tuple[datetime, ...] = ()
+    bad_at: datetime | None = None
+    since: datetime | None = None
+    told_at: datetime | None = None
+    incidents: int = 0
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class WatchState:
     """All that is remembered of a watch between runs; a decision reads one and gives the next.
 
-    `generation` is the watch's fingerprint when `baseline` was taken; `failures` counts bad verdicts in a row.
+    `generation` is the watch's fingerprint when `baseline` was taken; `failures` counts bad verdicts in a row; `first`
+    is the first baseline of the generation; `memories` are the rules', by `Rule.key`; `profile` is drift's own, a JSON
+    value; `stale_told` is true while a silence was told that has not ended; `flapping` is how unsteady it is.
     """
 
     generation: str = ""
@@ -101,6 +190,25 @@ class WatchState:
     failures: int = 0
     incident: Incident | None = None
     last_good_at: datetime | None = None
+    first: Baseline | None = None
+    pending: Pending | None = None
+    memories: Mapping[str, Memory] = field(default_factory=dict)
+    profile: Any = None
+    stale_told: bool = False
+    flapping: Flapping | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The `title` and `body` that a rule has of its own, and the values that their holes are filled with.
+
+    `history` is a `judge.history.History` or None.
+    """
+
+    title: str | None
+    body: str | None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    history: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +216,8 @@ class Notification:
     """Something worth telling, before it has words: `targets` are the rule entries it goes to, as written in the watch.
 
     `event` is a ULID: the stable id by which a person or a webhook recognises a repeated copy (reliability.md C2).
+    `texts` are the words that rules have of their own, by target; `incidents` counts those of a flapping watch. `hint`
+    is the next step of a failure; of a change, what went wrong with the condition that let it through.
     """
 
     event: str
@@ -120,11 +230,21 @@ class Notification:
     hint: str | None = None
     since: datetime | None = None
     failures: int = 0
+    incidents: int = 0
+    texts: Mapping[str, Text] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
     """One more attempt of the same occurrence, not before `at`."""
+
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A confirming run of its own, due at `at` (`confirm.every`)."""
 
     at: datetime
     reason: str
@@ -146,3 +266,6 @@ class Decision:
     violations: tuple[Violation, ...] = ()
     notifications: tuple[Notification, ...] = field(default=())
     retry: Retry | None = None
+    coerced: tuple[Coercion, ...] = ()
+    looks: tuple[Look, ...] = ()
+    check: Check | None = None

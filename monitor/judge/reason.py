@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.judge import validation
 from monitor.judge.decision import Change
+from monitor.judge.schemas import validation
 
 MOST_NAMED = 3
 _VALUE = 60

@@ -10,9 +10,11 @@ from typing import Any
 
 from monitor.agent.outcome import Cancelled, Code, Completed, Fault, Outcome, TimedOut
 from monitor.errors import MonitorError
-from monitor.judge import reading, reason, validation
-from monitor.judge.compare import changes
-from monitor.judge.decision import Baseline, Change, Verdict, Violation
+from monitor.judge import reason
+from monitor.judge.comparison.compare import changes
+from monitor.judge.decision import Baseline, Change, Coercion, Verdict, Violation
+from monitor.judge.schemas import validation
+from monitor.judge.values import reading
 from monitor.watch.model import Watch
 
 TOLD_AT_ONCE = frozenset({Code.AUTH, Code.BILLING, Code.FORBIDDEN, Code.CONFIG, Code.SECRET})
@@ -32,6 +34,7 @@ class Judgement:
     result: Any = None
     changes: tuple[Change, ...] = ()
     violations: tuple[Violation, ...] = ()
+    coerced: tuple[Coercion, ...] = ()
     hint: str | None = None
     fault: Fault | None = None
 
@@ -50,18 +53,24 @@ def judge(watch: Watch, outcome: Outcome, baseline: Baseline | None) -> Judgemen
 
 
 def _completed(watch: Watch, outcome: Completed, baseline: Baseline | None) -> Judgement:
-    read = reading.read(outcome.result, watch.output_schema)
+    read = reading.read(outcome.result, watch.output_schema, coerce=watch.compare.coerce)
     if read.code is not None:
         why = reason.line(read.reason)
         return Judgement(
-            Verdict.INVALID, why, read.code, read.value, violations=read.violations, hint=_HINTS[read.code]
+            verdict=Verdict.INVALID,
+            reason=why,
+            code=read.code,
+            result=read.value,
+            violations=read.violations,
+            coerced=read.coerced,
+            hint=_HINTS[read.code],
         )
     if baseline is None:
-        return Judgement(Verdict.BASELINE, "first good result", result=read.value)
+        return Judgement(Verdict.BASELINE, "first good result", result=read.value, coerced=read.coerced)
     found = changes(baseline.result, read.value, watch.output_schema, watch.compare)
     if not found:
-        return Judgement(Verdict.UNCHANGED, "same as the baseline", result=read.value)
-    return Judgement(Verdict.CHANGED, reason.of_changes(found), result=read.value, changes=found)
+        return Judgement(Verdict.UNCHANGED, "same as the baseline", result=read.value, coerced=read.coerced)
+    return Judgement(Verdict.CHANGED, reason.of_changes(found), result=read.value, changes=found, coerced=read.coerced)
 
 
 def _failed(fault: Fault) -> Judgement:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from monitor.agent.outcome import Outcome
+from monitor.judge.conditions.history import History
 from monitor.judge.decision import Decision
-from monitor.store import history, rejudging
+from monitor.store import history, outcomes, rejudging, seen
 from monitor.store.history import LIMIT
 from monitor.store.part import Part
-from monitor.store.records import Judgement, NewDelivery, Record, Rejudging, WatchRow
+from monitor.store.records import Judgement, NewDelivery, PastRun, Record, Rejudging, WatchRow
 
 
 class Archive(Part):
@@ -25,6 +26,16 @@ class Archive(Part):
         """Return the newest `n` records with a valid result, newest first, without dry runs."""
         with self._database.read() as connection:
             return history.good(connection, watch, n)
+
+    def generations(self) -> dict[str, str]:
+        """Return, by watch, the fingerprint of the definition under which its baseline was taken."""
+        with self._database.read() as connection:
+            return history.generations(connection)
+
+    def looked_back(self, watch: str, generation: str, places: Collection[str], now: datetime) -> History:
+        """Return the history of a generation at some places, for conditions that look back."""
+        with self._database.read() as connection:
+            return history.looked_back(connection, watch, generation, places, now)
 
     def record(self, name: str, raw: bool = False) -> Record | None:  # noqa: FBT001, FBT002 - the one flag is what its name says
         """Return a record by its id, a unique beginning of it (6 characters or more), or the remote run_id.
@@ -49,6 +60,22 @@ class Archive(Part):
         with self._database.read() as connection:
             return history.last_occurrence(connection, watch)
 
+    def first_seen(self) -> dict[str, datetime]:
+        """Return, by watch, when a daemon first saw it scheduled: from then on every occurrence has a record (G1)."""
+        with self._database.read() as connection:
+            return seen.listed(connection)
+
+    def see(self, scheduled: Collection[str], gone: Collection[str], now: datetime) -> dict[str, datetime]:
+        """Remember the watches that are scheduled now, forget those that are `gone`, and return `first_seen`."""
+        found = self.first_seen()
+        new, old = [watch for watch in scheduled if watch not in found], [watch for watch in gone if watch in found]
+        if new or old:
+            with self._database.write() as connection:
+                seen.add(connection, new, now)
+                seen.forget(connection, old)
+                found = seen.listed(connection)
+        return found
+
     def counts(self) -> dict[str, int]:
         """Return the number of records by verdict, and of `unfinished` runs and waiting `retries`."""
         with self._database.read() as connection:
@@ -66,6 +93,21 @@ class Archive(Part):
         """Return the due instants since an instant that have a row of trigger cron, in order; at most 100,000."""
         with self._database.read() as connection:
             return history.occurrences(connection, watch, since, limit)
+
+    def past_runs(self, watch: str, newest: int | None = None) -> Iterator[PastRun]:
+        """Yield the runs of a watch that were made and judged, oldest first, without dry runs; `newest` of them or all.
+
+        Read page by page, each in a transaction of its own: runs that end meanwhile are seen too.
+        """
+        with self._database.read() as connection:
+            after = "" if newest is None else outcomes.before_newest(connection, watch, newest)
+        while True:
+            with self._database.read() as connection:
+                page = outcomes.page(connection, watch, after, outcomes.PAGE)
+            yield from page
+            if len(page) < outcomes.PAGE:
+                return
+            after = page[-1].run.id
 
     # Judged again
 

@@ -64,6 +64,11 @@ class Brakes(Part):
         with self._database.write() as connection:
             return judging.tell_once(connection, Notice(key, tuple(deliveries)), run, watch, now)
 
+    def schema_refused_at(self, key_digest: str) -> datetime | None:
+        """Return when the API last refused `output_schema` to a key; None when it never did (`Store.restate`)."""
+        with self._database.read() as connection:
+            return statements.schema_refused_at(connection, key_digest)
+
     def pause_until(self, instant: datetime, now: datetime) -> None:
         """Let nobody start a run before `instant`, at most an hour after `now`; the later of two pauses wins (429)."""
         with self._database.write() as connection:

@@ -6,12 +6,14 @@ Reads only, each bounded; statements on a connection inside a read transaction. 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, exists, func, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from monitor.errors import UsageError
+from monitor.judge.conditions.history import History, gathered
 from monitor.judge.decision import Verdict
 from monitor.store import rows
 from monitor.store.records import Record, WatchRow
@@ -20,6 +22,7 @@ from monitor.store.tables import UNFINISHED, marks, outbox, retries, runs, watch
 LIMIT = 100_000  # records in one answer
 PREFIX = 6  # characters of an id that are enough to look for it
 _GOOD = [str(verdict) for verdict in Verdict if verdict.good]
+_CONFIRMED = [str(verdict) for verdict in Verdict if verdict.good and verdict is not Verdict.UNCONFIRMED]
 _DAMAGE_SHOWN = 10
 
 
@@ -39,6 +42,19 @@ def history(
 def good(connection: Connection, watch: str, limit: int) -> list[Record]:
     """Return the newest records with a valid result, newest first; dry runs are none of them."""
     return history(connection, watch, limit, _GOOD, dry=False)
+
+
+def looked_back(connection: Connection, watch: str, generation: str, places: Collection[str], now: datetime) -> History:
+    """Return what stood at some places in the confirmed good results of a generation, read one after another."""
+    query = (
+        select(runs.c.finished_at, runs.c.result)
+        .where(runs.c.watch == watch, runs.c.generation == generation, runs.c.verdict.in_(_CONFIRMED))
+        .where(runs.c.dry.is_(False))
+        .order_by(runs.c.id.desc())
+        .limit(LIMIT)
+    )
+    rows_ = connection.execution_options(yield_per=200).execute(query)
+    return gathered(((row.finished_at, row.result) for row in rows_), places, now)
 
 
 def record(connection: Connection, name: str, *, raw: bool) -> Record | None:
@@ -78,6 +94,12 @@ def watch_rows(connection: Connection, day_start: datetime) -> list[WatchRow]:
         )
         for row in connection.execute(query)
     ]
+
+
+def generations(connection: Connection) -> dict[str, str]:
+    """Return the generation of each watch's baseline."""
+    query = select(watch_state.c.watch, watch_state.c.generation).where(watch_state.c.baseline_run.is_not(None))
+    return {row.watch: row.generation for row in connection.execute(query)}
 
 
 def runs_by_watch(connection: Connection, since: datetime) -> dict[str, int]:

@@ -5,16 +5,16 @@ Statements on a connection inside a write transaction (reliability.md B5). Must 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from monitor.agent.outcome import Outcome
 from monitor.errors import StoreConflict
 from monitor.judge.decision import Baseline, Decision, Verdict, WatchState
-from monitor.store import opening, rows, stops
+from monitor.store import memory, opening, rows, stops
 from monitor.store.records import EndedStop, NewDelivery, NewStop, Notice, Record
 from monitor.store.tables import UNFINISHED, outbox, retries, runs, watch_state
 from monitor.watch.run import Run
@@ -31,7 +31,9 @@ def state_of(connection: Connection, watch: str) -> WatchState:
     if row is None:
         return WatchState()
     baseline = None if row.baseline_run is None else Baseline(row.baseline_run, row.due_at, row.result)
-    return WatchState(row.generation, baseline, row.failures, rows.incident(row), row.last_good_at)
+    remembered = memory.restored(connection, row.memory, baseline)
+    incident = memory.with_told(rows.incident(row), row.memory)
+    return WatchState(row.generation, baseline, row.failures, incident, row.last_good_at, **remembered)
 
 
 def judge(
@@ -51,6 +53,8 @@ def judge(
         "result": decision.result,
         "changes": [change.as_json() for change in decision.changes] or None,
         "violations": [violation.as_json() for violation in decision.violations] or None,
+        "coerced": [coercion.as_json() for coercion in decision.coerced] or None,
+        "looks": [look.as_json() for look in decision.looks] or None,
         "notifications": told,
         "updated_at": now,
     }
@@ -81,10 +85,46 @@ def write_state(connection: Connection, watch: str, state: WatchState, last_run:
         "last_run": last_run,
         "last_good_at": state.last_good_at,
         "updated_at": now,
+        "memory": memory.as_json(state),
     }
     connection.execute(
         insert(watch_state).values(watch=watch, **values).on_conflict_do_update(index_elements=["watch"], set_=values)
     )
+
+
+def silent_since(connection: Connection, before: datetime) -> list[tuple[str, datetime]]:
+    """Return the watches whose last valid result, or else first failure, is older; those told of are left out."""
+    since = func.coalesce(watch_state.c.last_good_at, watch_state.c.incident_opened_at)
+    query = select(watch_state.c.watch, since, watch_state.c.memory).where(since <= before)
+    return [(row[0], row[1]) for row in connection.execute(query) if not (row.memory or {}).get("stale_told")]
+
+
+def told_before(connection: Connection, instant: datetime) -> list[tuple[str, datetime]]:
+    """Return the watches whose open incident was last told before an instant, and when."""
+    query = select(watch_state).where(watch_state.c.incident_id.is_not(None))
+    found = [(row.watch, memory.with_told(rows.incident(row), row.memory)) for row in connection.execute(query)]
+    told = [(watch, incident.told_at) for watch, incident in found if incident is not None]
+    return [(watch, at) for watch, at in told if at is not None and at <= instant]
+
+
+def tell_unrun(
+    connection: Connection,
+    watch: str,
+    tell: Callable[[Run, WatchState], tuple[WatchState, Sequence[NewDelivery]]],
+    now: datetime,
+) -> bool:
+    """Write what `tell` makes of a watch's state; its messages belong to the last run."""
+    last = connection.execute(
+        select(runs).join(watch_state, watch_state.c.last_run == runs.c.id).where(watch_state.c.watch == watch)
+    ).one_or_none()
+    if last is None:
+        return False
+    before = state_of(connection, watch)
+    after, deliveries = tell(rows.run(last), before)
+    if after != before:
+        write_state(connection, watch, after, last.id, now)
+        enqueue(connection, last.id, watch, deliveries, now)
+    return bool(deliveries)
 
 
 def _check_baseline(run: Run, decision: Decision, before: Row[tuple[object, ...]] | None) -> None:
@@ -138,20 +178,25 @@ def enqueue(connection: Connection, run: str, watch: str, deliveries: Sequence[N
             "created_at": now,
             "next_at": now,
             "repeat": False,
+            "cause": each.cause,
         }
         connection.execute(insert(outbox).values(**row).on_conflict_do_nothing())
 
 
-def wait_to_retry(connection: Connection, decision: Decision, retry_run: Run) -> None:
-    """Make the next attempt of the occurrence durable; it begins with `begin_run` of this very run."""
-    assert decision.retry is not None
+def wait(connection: Connection, run: Run, at: datetime, reason: str) -> None:
+    """Make a run that is to begin later durable: the next attempt of an occurrence, or a confirming run."""
     row = {
-        "watch": retry_run.watch,
-        "due_at": retry_run.due_at,
-        "attempt": retry_run.attempt,
-        "run": retry_run.id,
-        "trigger": str(retry_run.trigger),
-        "at": decision.retry.at,
-        "reason": decision.retry.reason,
+        "watch": run.watch,
+        "due_at": run.due_at,
+        "attempt": run.attempt,
+        "run": run.id,
+        "trigger": str(run.trigger),
+        "at": at,
+        "reason": reason,
     }
     connection.execute(insert(retries).values(**row).on_conflict_do_nothing())
+
+
+def drop_checks(connection: Connection, watch: str) -> None:
+    """Forget the confirming run that a watch waits for: a good result came, and it says what is to be done next."""
+    connection.execute(delete(retries).where(retries.c.watch == watch, retries.c.trigger == "confirm"))

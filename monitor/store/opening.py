@@ -49,19 +49,42 @@ def begin(
         return Existing("running", unfinished=rows.unfinished(row))
     drop_retry(connection, run)
     if occurrence.id == run.id and occurrence.owner == fields["owner"] and occurrence.stage == "intent":
-        return Begun(run)  # the commit of an earlier call arrived although its answer did not (row 105)
+        # The commit of an earlier call arrived although its answer did not (row 105): nothing was sent since.
+        restate(connection, run.id, occurrence.owner, fields["goal"], fields["updated_at"])
+        return Begun(run)
     if occurrence.stage == "judged":
         return Existing("recorded", record=rows.record(occurrence))
     return Existing("recorded", unfinished=rows.unfinished(occurrence))
 
 
-def accept(connection: Connection, row_id: str, owner: str, run_id: str, fields: dict[str, Any]) -> None:
-    """Store the remote run's id; raises StoreConflict when the row has another one or is no longer ours."""
+def accept(
+    connection: Connection,
+    row_id: str,
+    owner: str,
+    run_id: str,
+    fields: dict[str, Any],
+    replaces: str | None = None,
+) -> None:
+    """Store the remote run's id; raises StoreConflict when the row has another one or is no longer ours.
+
+    The only other one that gives way is `replaces`: who knows it has the proof that it is not ours (row 57).
+    """
     changed = connection.execute(
         update(runs)
         .where(runs.c.id == row_id, runs.c.owner == owner, runs.c.stage.in_(("intent", "accepted")))
-        .where(func.coalesce(runs.c.run_id, run_id) == run_id)
+        .where(func.coalesce(runs.c.run_id, run_id).in_((run_id, replaces or run_id)))
         .values(stage="accepted", run_id=run_id, **fields)
+    )
+    if changed.rowcount != 1:
+        raise conflict(connection, row_id, owner)
+
+
+def restate(connection: Connection, row_id: str, owner: str, goal: str, now: datetime) -> None:
+    """Store another goal for a run that the API does not have; raises StoreConflict when it has, or it is not ours."""
+    changed = connection.execute(
+        update(runs)
+        .where(runs.c.id == row_id, runs.c.owner == owner, runs.c.stage == "intent")
+        .values(goal=goal, updated_at=now)
     )
     if changed.rowcount != 1:
         raise conflict(connection, row_id, owner)

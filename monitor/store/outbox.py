@@ -6,35 +6,101 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 from monitor.store import deliveries as messages
+from monitor.store import judging, pauses, refusals
 from monitor.store.part import Part
-from monitor.store.records import Delivery
+from monitor.store.records import Delivery, Gathering, Refusal
+
+_ALONE = Gathering()
+
+Ids = int | Collection[int]
 
 
 class Outbox(Part):
     """Messages, each to one target, delivered at least once (reliability.md C1, C2)."""
 
-    def claim(self, now: datetime, limit: int, sender: str, *, skip_targets: Collection[str] = ()) -> list[Delivery]:
-        """Take due messages for sending, oldest first; only the oldest undelivered one of each (watch, target).
+    def claim(
+        self,
+        now: datetime,
+        limit: int,
+        sender: str,
+        *,
+        skip_targets: Collection[str] = (),
+        gathering: Gathering = _ALONE,
+    ) -> list[list[Delivery]]:
+        """Take up to `limit` groups of due messages for sending, the oldest undelivered of each (watch, target) first.
 
         They are committed as sending, with one attempt more, before this returns (reliability.md C2).
         """
         with self._database.write() as connection:
-            return messages.claim(connection, now, limit, sender, skip_targets)
+            return messages.claim(connection, now, limit, sender, skip_targets, gathering)
 
-    def delivered(self, delivery_id: int, now: datetime) -> bool:
-        """Close a message that its target took; False when it was closed before."""
+    def delivered(self, which: Ids, now: datetime) -> bool:
+        """Close messages that their target took; False when all were closed before. The target refuses no more."""
+        ids = _ids(which)
         with self._database.write() as connection:
-            return messages.delivered(connection, delivery_id, now)
+            changed = messages.delivered(connection, ids, now)
+            if changed:
+                refusals.closed_by(connection, ids)
+        return changed > 0
 
-    def put_back(self, delivery_id: int, at: datetime, error: str, now: datetime, *, repeat: bool = False) -> bool:
-        """Let a message wait until `at`, not before `now`; `repeat` when the target may have taken it."""
+    def put_back(self, which: Ids, at: datetime, error: str, now: datetime, *, repeat: bool = False) -> bool:
+        """Let messages wait until `at`, not before `now`; `repeat` when the target may have taken them."""
         with self._database.write() as connection:
-            return messages.put_back(connection, delivery_id, max(at, now), error, repeat=repeat)
+            return messages.put_back(connection, _ids(which), max(at, now), error, repeat=repeat) > 0
 
-    def bury(self, delivery_id: int, error: str, now: datetime) -> bool:
-        """Make a message a dead letter; False when it was closed before."""
+    def bury(
+        self,
+        which: Ids,
+        error: str,
+        now: datetime,
+        *,
+        refused_by: str | None = None,
+        refusal: Refusal | None = None,
+    ) -> bool:
+        """Make messages dead letters, and tell the other targets of the refusal if they were not; False when closed.
+
+        `refused_by` is the digest of the target's definition, by which they are taken up when it changes.
+        """
+        ids = _ids(which)
         with self._database.write() as connection:
-            return messages.bury(connection, delivery_id, error, now)
+            changed = messages.bury(connection, ids, error, now, refused_by)
+            if changed and refusal is not None and refusals.opened(connection, refusal, error, now):
+                (buried,) = messages.found(connection, str(min(ids)), 1)
+                judging.enqueue(connection, buried.run, "", refusal.deliveries, now)
+        return changed > 0
+
+    def dead_letters(self) -> list[tuple[str, str]]:
+        """Return each target that has dead letters with the digest of the definition that refused them."""
+        with self._database.read() as connection:
+            return messages.refused(connection)
+
+    def refusing(self) -> dict[str, bool]:
+        """Return the targets that refused a message since they took one, and whether they refuse everything."""
+        with self._database.read() as connection:
+            return refusals.listed(connection)
+
+    def revive(self, target: str, digest: str, now: datetime, *, removed_since: datetime) -> int:
+        """Take up the dead letters of a target that another definition refused; returns how many."""
+        with self._database.write() as connection:
+            revived = messages.revive(connection, target, digest, now, removed_since)
+            if revived:
+                refusals.closed(connection, target)
+        return revived
+
+    def find_messages(self, name: str, limit: int = 100) -> list[Delivery]:
+        """Return the messages of a number, or of an event by its id or at least 6 characters of its beginning."""
+        with self._database.read() as connection:
+            return messages.found(connection, name, limit)
+
+    def retry_messages(self, ids: Collection[int], now: datetime) -> int:
+        """Let messages that are dead, dropped or waiting be tried now, with all their time again; returns how many."""
+        with self._database.write() as connection:
+            return messages.retry(connection, ids, now)
+
+    def drop_messages(self, ids: Collection[int], now: datetime) -> int:
+        """Close messages without a delivery, visible as dropped; returns how many, none of them being sent."""
+        with self._database.write() as connection:
+            return messages.drop(connection, ids, now)
 
     def release(self, sender_not_alive: Callable[[str], bool]) -> int:
         """Give back what dead senders were sending, flagged `repeat`; returns how many messages."""
@@ -47,7 +113,7 @@ class Outbox(Part):
             return messages.release(connection, dead)
 
     def outbox(self, state: str | None = None, limit: int = 100) -> list[Delivery]:
-        """Return messages, newest first, of one state or all."""
+        """Return messages, newest first, of one state, `undelivered`, or all."""
         with self._database.read() as connection:
             return messages.listed(connection, state, limit)
 
@@ -56,7 +122,35 @@ class Outbox(Part):
         with self._database.read() as connection:
             return messages.counts(connection)
 
-    def next_delivery_at(self, *, skip_targets: Collection[str] = ()) -> datetime | None:
-        """Return when the next message can be claimed; None when none waits."""
+    def held(self, now: datetime, kinds: Collection[str]) -> tuple[int, int]:
+        """Return how many messages are held as one of `kinds` (quiet hours), and how many others by a pause."""
         with self._database.read() as connection:
-            return messages.next_at(connection, skip_targets)
+            return messages.held(connection, now, kinds)
+
+    def next_delivery_at(
+        self, now: datetime, *, skip_targets: Collection[str] = (), gathering: Gathering = _ALONE
+    ) -> datetime | None:
+        """Return when the next message can be claimed; None when none waits that is not held."""
+        with self._database.read() as connection:
+            return messages.next_at(connection, now, skip_targets, gathering)
+
+    # Pauses of watches
+
+    def pause_watch(self, watch: str, until: datetime | None, now: datetime) -> None:
+        """Silence a watch until an instant, or until `resume_watch`; a later call replaces an earlier one."""
+        with self._database.write() as connection:
+            pauses.add(connection, watch, until, now)
+
+    def resume_watch(self, watch: str, now: datetime) -> bool:
+        """End the pause of a watch; False when it was not paused."""
+        with self._database.write() as connection:
+            return pauses.remove(connection, watch, now)
+
+    def pauses(self, now: datetime) -> dict[str, datetime | None]:
+        """Return the watches that are paused, with the end of it, None where there is none."""
+        with self._database.read() as connection:
+            return pauses.listed(connection, now)
+
+
+def _ids(which: Ids) -> Collection[int]:
+    return (which,) if isinstance(which, int) else which

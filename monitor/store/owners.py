@@ -106,6 +106,24 @@ def living(state_dir: Path) -> list[str]:
     return found
 
 
+def daemon_is_gone(state_dir: Path) -> bool:
+    """Return True when the process that took the lock of the daemon last did not give it back and is no more.
+
+    By its number, not by asking for the lock: a daemon that starts at that moment would be refused. False where that
+    cannot be known, as of a process of another machine or container, or when its number is in use again.
+    """
+    try:
+        found = json.loads((state_dir / "daemon.lock").read_bytes()[:_NOTE_MAX])
+        if found["host"] != socket.gethostname():
+            return False
+        os.kill(int(found["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError, ValueError, KeyError, TypeError):
+        return False
+    return False
+
+
 class DaemonLock:
     """Held by the one daemon of a state folder while it is entered (reliability.md R7, row 108)."""
 

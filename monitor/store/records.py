@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from monitor.agent.outcome import Outcome
@@ -16,18 +17,26 @@ Standing = Literal["newest", "newest_good", "past"]
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """One notification to one target, composed, not yet stored. `target` is a name or a key that holds no secret."""
+    """One notification to one target, composed, not yet stored. `target` is a name or a key that holds no secret.
+
+    `cause` is what several watches may fail of together (`SITE shop.example`), None where there is no such thing.
+    """
 
     event: str
     target: str
     kind: str
     title: str
     body: str
+    cause: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One row of the outbox. `state` is pending, sending, done or dead; `attempts` counts sends begun."""
+    """One row of the outbox. `state` is pending, sending, done, dead or dropped; `attempts` counts sends begun.
+
+    `first_at` is when it was first tried since it waits. Of a dead letter `refused_by` is the digest of the target's
+    definition that refused it, empty where no definition had the target any more.
+    """
 
     id: int
     event: str
@@ -44,6 +53,44 @@ class Delivery:
     done_at: datetime | None = None
     error: str | None = None
     repeat: bool = False  # True when an earlier send may have reached the target (a crash in the send window)
+    refused_by: str | None = None
+    first_at: datetime | None = None
+    dropped_at: datetime | None = None
+    cause: str | None = None
+
+
+def all_alike(watch: str) -> str:  # noqa: ARG001 - the signature of `Gathering.alike`
+    """Put the messages of all watches together."""
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """Which due messages are claimed, and which of them together, decided when they are claimed.
+
+    Messages of one target whose watches are `alike` form a group of at most `most`, oldest first, once one of them has
+    waited for `wait` or was tried before. The kinds in `hold` are passed over (quiet hours) and hold up no other. Where
+    a target was told of one cause by `crowd` watches within `crowd_wait`, others wait for so long, to go together.
+    """
+
+    most: int = 1
+    wait: timedelta = timedelta(0)
+    hold: frozenset[str] = frozenset()
+    alike: Callable[[str], str] = all_alike
+    crowd: int = 0  # 0: nothing waits for its cause
+    crowd_wait: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A target that refused a message for good; `deliveries` tell the others, once until it takes a message again.
+
+    `whole` when the target takes nothing at all, False when it refused this one message for its content.
+    """
+
+    target: str
+    whole: bool
+    deliveries: tuple[NewDelivery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +141,8 @@ class Record:
     generation: str = ""
     raw: Any = None
     streaming_url: str | None = None
+    coerced: list[dict[str, Any]] = field(default_factory=list)
+    looks: list[dict[str, Any]] = field(default_factory=list)
     rejudged_from: str | None = None  # the verdict that the record had at first, where it was judged again since
 
     def as_json(self) -> dict[str, Any]:
@@ -252,3 +301,18 @@ class WatchRow:
     failing_since: datetime | None
     failures: int
     runs_today: int
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A run that was made and judged, with its outcome exactly as it was settled, and what was told of it.
+
+    `opened_at` is by our own clock, whatever the API says of its times; `told` has the kind and the target of every
+    message, in the order in which they were written.
+    """
+
+    run: Run
+    outcome: Outcome
+    record: Record
+    opened_at: datetime
+    told: tuple[tuple[str, str], ...]

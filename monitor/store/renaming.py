@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from monitor.errors import StoreConflict, UsageError
+from monitor.store import pauses, seen
 from monitor.store.tables import UNFINISHED, outbox, retries, runs, watch_state
 
 
@@ -26,4 +27,6 @@ def rename(connection: Connection, old: str, new: str, now: datetime) -> int:
     connection.execute(update(watch_state).where(watch_state.c.watch == old).values(watch=new, updated_at=now))
     for table in (retries, outbox):
         connection.execute(update(table).where(table.c.watch == old).values(watch=new))
+    seen.rename(connection, old, new)
+    pauses.rename(connection, old, new)
     return moved

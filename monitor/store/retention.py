@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, select, tuple_
 from ulid import ULID
 
 from monitor.errors import UsageError
-from monitor.store import stops
+from monitor.store import memory, stops
 from monitor.store.tables import judgements, outbox, retries, runs, watch_state
 
 LEAST = timedelta(days=2)  # what ceilings of a day and the schedule's catch-up count is never removed
@@ -103,6 +103,7 @@ class _Bounds:
     newest: str | None  # the oldest id of the newest records that stay; None when all stay
     occurrence: datetime | None  # the newest occurrence: what the schedule goes on from
     incident: datetime | None
+    remembered: frozenset[str]
 
     @classmethod
     def of(cls, connection: Connection, watch: str, at_least: int) -> Self:
@@ -112,14 +113,16 @@ class _Bounds:
             ids = select(runs.c.id).where(runs.c.watch == watch, runs.c.stage == "judged").order_by(runs.c.id.desc())
             newest = connection.execute(ids.limit(1).offset(at_least - 1)).scalar_one_or_none()
         due = select(func.max(runs.c.due_at)).where(runs.c.watch == watch, runs.c.trigger == "cron")
-        failing = select(watch_state.c.incident_opened_at).where(watch_state.c.watch == watch)
-        return cls(newest, connection.execute(due).scalar_one(), connection.execute(failing).scalar_one_or_none())
+        state = select(watch_state.c.incident_opened_at, watch_state.c.memory).where(watch_state.c.watch == watch)
+        failing, stored = connection.execute(state).one_or_none() or (None, None)
+        return cls(newest, connection.execute(due).scalar_one(), failing, frozenset(memory.kept(stored)))
 
     def keep(self, row: Row[Any]) -> bool:
         """Return whether a record of the watch stays."""
         return (
             self.newest is None
             or row.id >= self.newest
+            or row.id in self.remembered
             or (row.trigger == "cron" and row.due_at == self.occurrence)
             or (self.incident is not None and row.updated_at >= self.incident)
         )

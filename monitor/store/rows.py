@@ -44,6 +44,8 @@ def record(row: Row[Any], *, raw: bool = False) -> Record:
         outcome={"kind": row.kind, "code": row.code, "api_code": row.api_code, "message": row.message},
         changes=row.changes or [],
         violations=row.violations or [],
+        coerced=row.coerced or [],
+        looks=row.looks or [],
         result=row.result,
         steps=row.steps,
         notifications=row.notifications,
@@ -101,4 +103,5 @@ def judgement(row: Row[Any]) -> Judgement:
 
 def delivery(row: Row[Any]) -> Delivery:
     """Return a row of the outbox as a `Delivery`."""
-    return Delivery(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
+    fields = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
+    return Delivery(**(fields | ({"state": "dropped"} if row.dropped_at else {})))

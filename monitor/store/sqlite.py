@@ -18,7 +18,7 @@ import sqlalchemy.exc
 from monitor.errors import StoreBusy, StoreCorrupt, StoreError, StoreNewer, StoreUnwritable, UsageError
 
 APPLICATION_ID = 0x676D6F6E  # "gmon", in the header of every file that is ours
-REVISIONS = ("0001", "0002")  # every migration in order; a test holds it against the packaged ones
+REVISIONS = ("0001", "0002", "0003")  # every migration in order; a test holds it against the packaged ones
 BUSY_TIMEOUT = 10.0  # seconds (reliability.md row 100)
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -121,8 +121,15 @@ def revision_of(connection: sqlite3.Connection, path: Path, known: tuple[str, ..
 
     Raises StoreCorrupt when it belongs to another program, StoreNewer when its revision is none of `known`.
     """
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    alone = not connection.in_transaction
+    if alone:
+        connection.execute("BEGIN")  # one look: another process may make the tables between two
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    finally:
+        if alone:
+            connection.rollback()
     if not application and not tables:
         return None
     if application != APPLICATION_ID or "alembic_version" not in tables:

@@ -21,6 +21,7 @@ from monitor.watch.run import Run
 PROBES = {"auth": timedelta(minutes=5), "billing": timedelta(hours=1)}  # reliability.md, override of A6
 LONGEST_PAUSE = timedelta(hours=1)
 _PAUSE = "pause"
+_SCHEMA = "schema_in_goal:"  # then the digest of a key
 _SHOWN = 200  # characters of what the API said in a reason
 
 
@@ -137,6 +138,20 @@ def pause(connection: Connection, instant: datetime, now: datetime) -> None:
 def paused_until(connection: Connection) -> datetime | None:
     """Return the end of the newest pause, also when it is over."""
     found: datetime | None = connection.execute(select(marks.c.at).where(marks.c.name == _PAUSE)).scalar_one_or_none()
+    return found
+
+
+def refuse_schema(connection: Connection, key_digest: str, now: datetime) -> None:
+    """Remember that a key may not use `output_schema`, and forget the keys before it."""
+    others = (marks.c.name >= _SCHEMA, marks.c.name < f"{_SCHEMA[:-1]};", marks.c.name != _SCHEMA + key_digest)
+    connection.execute(delete(marks).where(*others))
+    history.mark(connection, _SCHEMA + key_digest, now)
+
+
+def schema_refused_at(connection: Connection, key_digest: str) -> datetime | None:
+    """Return when a key was last refused `output_schema`."""
+    query = select(marks.c.at).where(marks.c.name == _SCHEMA + key_digest)
+    found: datetime | None = connection.execute(query).scalar_one_or_none()
     return found
 
 

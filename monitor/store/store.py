@@ -19,7 +19,7 @@ from ulid import ULID
 
 from monitor.agent.outcome import Outcome
 from monitor.judge.decision import Decision, Verdict, WatchState
-from monitor.store import judging, opening, sqlite, terminal
+from monitor.store import judging, opening, sqlite, stops, terminal
 from monitor.store.archive import Archive
 from monitor.store.brakes import Brakes
 from monitor.store.database import Database
@@ -110,11 +110,25 @@ class Store(Brakes, Archive, Outbox, Upkeep):
             self._held[run.id] = owner
         return answer
 
-    def accepted(self, row_id: str, remote_run_id: str, streaming_url: str | None, now: datetime) -> None:
-        """Commit the remote run's id; StoreConflict when the run is no longer ours or has another remote id."""
-        fields = {"updated_at": now} | ({"streaming_url": streaming_url} if streaming_url else {})
+    def accepted(
+        self, row_id: str, remote_run_id: str, streaming_url: str | None, now: datetime, replaces: str | None = None
+    ) -> None:
+        """Commit the remote run's id; StoreConflict when the run is no longer ours or has another remote id.
+
+        `replaces` is a remote id that proved to be another's: it gives way, and so does the url stored with it.
+        """
+        fields = {"updated_at": now} | ({"streaming_url": streaming_url} if streaming_url or replaces else {})
         with self._database.write() as connection:
-            opening.accept(connection, row_id, self._owner_of(row_id), remote_run_id, fields)
+            opening.accept(connection, row_id, self._owner_of(row_id), remote_run_id, fields, replaces)
+
+    def restate(self, row_id: str, goal: str, key_digest: str, now: datetime) -> None:
+        """Commit the goal that a run is sent with next, and that the API refused `output_schema` to a key.
+
+        For a run that the API refused: StoreConflict when it has a remote id, or is no longer ours.
+        """
+        with self._database.write() as connection:
+            opening.restate(connection, row_id, self._owner_of(row_id), goal, now)
+            stops.refuse_schema(connection, key_digest, now)
 
     def settle(self, row_id: str, outcome: Outcome, now: datetime) -> None:
         """Commit how a run ended, raw record included, before it is judged (B6); StoreConflict as above."""
@@ -156,7 +170,7 @@ class Store(Brakes, Archive, Outbox, Upkeep):
         deliveries: Sequence[NewDelivery],
         *,
         now: datetime,
-        retry_run: Run | None = None,
+        later: Run | None = None,
         owner: str | None = None,
         stops: Sequence[NewStop | EndedStop] = (),
     ) -> Record:
@@ -165,10 +179,12 @@ class Store(Brakes, Archive, Outbox, Upkeep):
         A dry run changes its own row and nothing else, but for `stops`: what every run has to know of a refused key or
         an empty purse, with messages of its own. `owner` is who holds the run when that is not this store.
         Raises StoreConflict, with nothing written, when the run is judged already, was taken over, or the decision was
-        made on a state that is no longer the stored one; ValueError when retry and `retry_run` do not go together.
+        made on a state that is no longer the stored one; ValueError when a retry or check and `later`, its run, do not
+        go together.
         """
-        if (decision.retry is None) != (retry_run is None):
-            raise ValueError("a decision with a retry needs its run, and one without takes none")
+        next_run = decision.retry or decision.check
+        if (next_run is None) != (later is None):
+            raise ValueError("a decision with a retry or a check needs its run, and one without takes none")
         told = 0 if run.dry else len({each.event for each in deliveries})
         with self._database.write() as connection:
             holder = owner or self._owner_of(run.id)
@@ -176,11 +192,33 @@ class Store(Brakes, Archive, Outbox, Upkeep):
             if not run.dry:
                 judging.replace_state(connection, run, decision, now)
                 judging.enqueue(connection, run.id, run.watch, deliveries, now)
-                if retry_run is not None:
-                    judging.wait_to_retry(connection, decision, retry_run)
+                if decision.verdict.good:
+                    judging.drop_checks(connection, run.watch)
+                if next_run is not None and later is not None:
+                    judging.wait(connection, later, next_run.at, next_run.reason)
             judging.change_stops(connection, run, stops, now)
         self._held.pop(run.id, None)
         return record
+
+    def silent_since(self, before: datetime) -> list[tuple[str, datetime]]:
+        """Return the watches without a valid result since `before` of which that was not told, and since when."""
+        with self._database.read() as connection:
+            return judging.silent_since(connection, before)
+
+    def told_before(self, instant: datetime) -> list[tuple[str, datetime]]:
+        """Return the watches whose open incident was last told before an instant, and when."""
+        with self._database.read() as connection:
+            return judging.told_before(connection, instant)
+
+    def tell_unrun(
+        self, watch: str, tell: Callable[[Run, WatchState], tuple[WatchState, Sequence[NewDelivery]]], now: datetime
+    ) -> bool:
+        """Write what time alone makes worth telling, without a run: the state and the messages that `tell` gives.
+
+        It is handed the last run and the state; returns True when there are messages.
+        """
+        with self._database.write() as connection:
+            return judging.tell_unrun(connection, watch, tell, now)
 
     def record_skip(  # noqa: PLR0913 - the columns of one record
         self,

@@ -56,6 +56,8 @@ runs = Table(
     Column("violations", Packed),
     Column("result", Packed),
     Column("terminal", Packed),  # the whole Outcome, `terminal.as_json`
+    Column("coerced", Packed),
+    Column("looks", Packed),  # what each rule made of the record
     UniqueConstraint("watch", "due_at", "attempt", name="runs_occurrence"),
     CheckConstraint("stage IN ('intent', 'accepted', 'settled', 'judged')", name="runs_stage"),
     CheckConstraint("(stage = 'judged') = (verdict IS NOT NULL)", name="runs_judged"),
@@ -82,6 +84,7 @@ watch_state = Table(
     Column("last_run", Name, ForeignKey("runs.id")),  # the newest run that was made; skips do not move it
     Column("last_good_at", Instant),
     Column("updated_at", Instant, nullable=False),
+    Column("memory", Packed),  # what rules, confirmation and drift remember, `memory.as_json`
 )
 # For the foreign keys: without them, deleting a record walks through every watch.
 Index("watch_state_baseline_run", watch_state.c.baseline_run)
@@ -119,6 +122,10 @@ outbox = Table(
     Column("error", Words),
     Column("sender", Name),
     Column("repeat", Boolean, nullable=False),
+    Column("refused_by", Name),  # of a dead letter: the digest of the target's definition; empty where it had none
+    Column("first_at", Instant),  # when it was first tried: the days until it is given up count from here
+    Column("dropped_at", Instant),  # somebody closed it without a delivery
+    Column("cause", Name),  # what watches fail of together, such as `SITE shop.example`; digests group by it
     UniqueConstraint("event", "target", name="outbox_event_target"),
     CheckConstraint("state IN ('pending', 'sending', 'done', 'dead')", name="outbox_state"),
     CheckConstraint("(state = 'sending') = (sender IS NOT NULL)", name="outbox_sender"),
@@ -126,8 +133,29 @@ outbox = Table(
 )
 OPEN = text("state IN ('pending', 'sending')")
 Index("outbox_open", outbox.c.watch, outbox.c.target, outbox.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
+Index("outbox_waiting", outbox.c.target, outbox.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
 Index("outbox_states", outbox.c.state, outbox.c.next_at)
 Index("outbox_run", outbox.c.run)
+
+# A target that refused a message for good, until it takes one again (reliability.md C4).
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("target", Words, primary_key=True, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("error", Words, nullable=False),
+    Column("whole", Boolean, nullable=False),  # it takes nothing at all, or refused one message for its content
+    Column("announced", Boolean, nullable=False),  # the other targets were told
+)
+
+# A watch that somebody silenced; `until` NULL is until it is resumed by hand.
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("watch", Name, primary_key=True, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant),
+)
 
 marks = Table(
     "marks",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from monitor.store import copies, history, renaming, retention
+from monitor.store import copies, heartbeats, history, renaming, retention
+from monitor.store.heartbeats import Heartbeat
 from monitor.store.part import Part
 
 _REST = 0.02  # seconds between two slices: other processes poll for the write lock
@@ -21,6 +22,21 @@ class Upkeep(Part):
         """Prove with a small commit that the store can be written; called before every POST (reliability.md R3)."""
         with self._database.write() as connection:
             history.mark(connection, "probe", now)
+
+    def beat(self, parts: Collection[str], now: datetime, until: datetime) -> None:
+        """Mark parts of a daemon as moving; the next mark is due by `until`, both on the machine's clock (C10)."""
+        with self._database.write() as connection:
+            heartbeats.beat(connection, parts, now, until)
+
+    def heartbeats(self) -> list[Heartbeat]:
+        """Return when each part of the daemon last moved; an empty list when none is supposed to run."""
+        with self._database.read() as connection:
+            return heartbeats.listed(connection)
+
+    def still(self) -> None:
+        """Forget the heartbeats, at the clean end of a daemon."""
+        with self._database.write() as connection:
+            heartbeats.still(connection)
 
     def integrity(self) -> list[str]:
         """Return what is wrong with the database, in words; an empty list when it is sound. Reads the whole file."""

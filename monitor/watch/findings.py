@@ -13,12 +13,16 @@ from monitor.watch.model import Watch
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One problem of one watch: `path` leads to it (`("notify", 0, "to", 1)`); a `warning` refuses nothing."""
+    """One problem of one watch: `path` leads to it (`("notify", 0, "to", 1)`); a `warning` refuses nothing.
+
+    A `note` is a warning of something that is as it should be and good to know: only `validate` shows it.
+    """
 
     path: tuple[str | int, ...]
     message: str
     hint: str | None = None
     warning: bool = False
+    note: bool = False
 
 
 Check = Callable[[Watch], Iterable[Finding]]

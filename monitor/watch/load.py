@@ -54,6 +54,7 @@ class Loaded:
     """The sound watches by name, every problem in the order of the files, and where each sound watch stands.
 
     `refused` holds the errors of watches that are not sound, by name; a file that cannot be read counts by its stem.
+    `notes` is good to know and nothing to mend.
     """
 
     watches: dict[str, Watch]
@@ -61,6 +62,7 @@ class Loaded:
     sources: dict[str, Source]
 
     refused: dict[str, tuple[Problem, ...]]
+    notes: tuple[Problem, ...] = ()
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -240,11 +242,13 @@ class _Loading:
             name: tuple(problem for origin, problem in problems if origin not in schemas)
             for name, problems in self.refused.items()
         }
+        said = in_order(problem for origin, problem in self.problems if origin not in schemas)
         return Loaded(
             watches={entry.watch.name: entry.watch for entry in good},
-            problems=tuple(in_order(problem for origin, problem in self.problems if origin not in schemas)),
+            problems=tuple(each for each in said if not each.note),
             sources={entry.watch.name: entry.source for entry in good},
             refused={name: problems for name, problems in refused.items() if problems},
+            notes=tuple(each for each in said if each.note),
         )
 
 
@@ -281,7 +285,9 @@ def _findings(check: Check, candidate: _Candidate, whole: Document) -> Iterator[
         for finding in check(watch):
             if stand_ins and (not finding.path or finding.path[0] in stand_ins):
                 continue  # not the user's
-            yield validation.located(whole, finding.path, finding.message, finding.hint, warning=finding.warning)
+            yield validation.located(
+                whole, finding.path, finding.message, finding.hint, warning=finding.warning, note=finding.note
+            )
     except MonitorError as problem:
         yield validation.located(whole, (), f"{watch.name}: {problem.message}", problem.hint)
     except Exception as problem:  # noqa: BLE001 - whatever breaks in one check, everything else is still judged

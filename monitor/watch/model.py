@@ -14,9 +14,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     Strict,
     StringConstraints,
@@ -24,34 +21,13 @@ from pydantic import (
     model_validator,
 )
 
-from monitor.files import durations
 from monitor.watch import cron as cron_expressions
 from monitor.watch import names, urls
+from monitor.watch.compare import Compare
+from monitor.watch.notify import On, Rule
+from monitor.watch.part import Delay, Duration, Flag, Part, Text, Whole
 
-
-def _duration(value: object) -> object:
-    if isinstance(value, timedelta):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("a duration is a string such as 30s, 10m, 6h or 7d")  # noqa: TRY004 - pydantic reports ValueErrors
-    return durations.parse(value, zero=True)
-
-
-def _longer_than_nothing(value: timedelta) -> timedelta:
-    if not value:
-        raise ValueError("a duration must be longer than nothing")
-    return value
-
-
-def _at_most_a_day(value: timedelta) -> timedelta:
-    if value > timedelta(days=1):
-        raise ValueError("must be at most 1d")
-    return value
-
-
-Delay = Annotated[timedelta, BeforeValidator(_duration)]  # may be 0s
-Duration = Annotated[Delay, AfterValidator(_longer_than_nothing)]
-Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+__all__ = ["Compare", "Confirm", "On", "Rule", "RunOptions", "Watch"]
 
 
 def _expression(value: str) -> str:
@@ -60,15 +36,12 @@ def _expression(value: str) -> str:
 
 
 Expression = Annotated[str, AfterValidator(_expression)]
-Flag = Annotated[bool, Strict()]
-Whole = Annotated[int, Strict()]
-Pointer = Annotated[str, StringConstraints(pattern=r"^(/[^/]*)+$")]
 
 
-class Part(BaseModel):
-    """A frozen piece of a definition; unknown fields are errors and error texts never show the value."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+def _at_most_a_day(value: timedelta) -> timedelta:
+    if value > timedelta(days=1):
+        raise ValueError("must be at most 1d")
+    return value
 
 
 class Proxy(Part):
@@ -137,62 +110,36 @@ class RunOptions(Part):
         return self
 
 
-class Compare(Part):
-    """`compare`: what of two results is compared, and how; entries are JSON Pointers where `*` is any item or key."""
+class Confirm(Part):
+    """`confirm`: a change is told when `runs` good results in a row agree on it.
 
-    ignore: tuple[Pointer, ...] = ()
-    identity: dict[Pointer, tuple[Text, ...]] = Field(default_factory=dict)
+    The confirming runs follow one another after `every`; without it they are the next occurrences, which cost nothing
+    more.
+    """
 
-    @field_validator("identity", mode="before")
-    @classmethod
-    def _one_key_or_several(cls, value: object) -> object:
-        if isinstance(value, dict):
-            return {path: (keys,) if isinstance(keys, str) else keys for path, keys in value.items()}
-        return value
-
-    @field_validator("identity")
-    @classmethod
-    def _some_key(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        if any(not keys for keys in value.values()):
-            raise ValueError("identity needs at least one key per list")
-        return value
-
-
-On = Literal["baseline", "change", "failure", "recovery"]
-
-
-class Rule(Part):
-    """One entry of `notify`: the targets it tells (names of monitor.yaml, or apprise URLs) and of what."""
-
-    to: Annotated[tuple[Text, ...], Field(min_length=1)]
-    on: Annotated[tuple[On, ...], Field(min_length=1)] = ("change", "failure", "recovery")
-
-    @field_validator("to", mode="before")
-    @classmethod
-    def _one_or_several(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
+    runs: Annotated[Whole, Field(ge=2, le=10)] = 2
+    every: Duration | None = None
 
 
 class Limits(Part):
     """`limits`: `timeout` of one run from the POST, queueing included; `retries` and `runs_per_day` cost money.
 
     `retries` are paid attempts after failures that the API calls retryable; set by the user they also follow TIMEOUT
-    and UNKNOWN (interface.md, "Defaults"). `runs_per_day` counts every run of a UTC day; None is no ceiling of its own.
+    and UNKNOWN (interface.md, "Defaults"). `failing_after` is failures in a row before one is told, but 1 for the codes
+    of `judge.verdict.TOLD_AT_ONCE`; `remind_every` is the time between reminders of an incident. `runs_per_day` counts
+    every run of a UTC day; None is no ceiling of its own.
     """
 
     timeout: Annotated[Duration, AfterValidator(_at_most_a_day)] = timedelta(minutes=10)
     retries: Annotated[Whole, Field(ge=0, le=5)] = 1
+    failing_after: Annotated[Whole, Field(ge=1, le=1_000)] = 2
+    remind_every: Duration = timedelta(hours=24)
     runs_per_day: Annotated[Whole, Field(ge=1, le=100_000)] | None = None
 
     @property
     def retries_are_set(self) -> bool:
         """True when the user asked for retries by number."""
         return "retries" in self.model_fields_set
-
-    @property
-    def failing_after(self) -> int:
-        """Failures in a row before a failure is told, but 1 for the codes of `judge.verdict.TOLD_AT_ONCE`."""
-        return 2
 
 
 class Watch(Part):
@@ -209,8 +156,11 @@ class Watch(Part):
     run: RunOptions = RunOptions()
     transport: Literal["sse", "async", "sync"] = "sse"
     compare: Compare = Compare()
+    confirm: Confirm | None = None
     notify: tuple[Rule, ...] = ()
     limits: Limits = Limits()
+    stale_after: Duration = timedelta(days=3)
+    drift: Flag = True
     catch_up: Annotated[Delay, AfterValidator(_at_most_a_day)] = timedelta(days=1)
     jitter: Annotated[Delay, AfterValidator(_at_most_a_day)] = timedelta(seconds=15)
 
@@ -256,6 +206,6 @@ class Watch(Part):
             "url": self.url,
             "goal": self.goal,
             "output_schema": self.output_schema,
-            "compare": self.compare.model_dump(mode="json"),
+            "compare": self.compare.model_dump(mode="json", exclude_defaults=True),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

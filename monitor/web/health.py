@@ -1,7 +1,7 @@
 """`GET /healthz`: whether scheduler, outbox and store are alive, for container probes (reliability.md C10).
 
-The only route that needs no token (F6); it says ok or failing per part and nothing else. Must not know how a part
-judges itself.
+The only route that needs no token (F6); it says ok or failing per part, and that there are dead messages (C4), and
+nothing else. Must not know how a part judges itself.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -33,16 +33,18 @@ _AT_ONCE = 64  # connections
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Which parts of the process are alive."""
+    """What is wrong with each part of the process, None where it is alive; strangers may read it.
 
-    scheduler: bool
-    outbox: bool
-    store: bool
+    Dead messages (`dead`) are said and do not turn it red: starting the process again, as those do who ask, cures none.
+    """
+
+    parts: Mapping[str, str | None]
+    dead: bool = False
 
     @property
     def ok(self) -> bool:
         """True when every part is alive."""
-        return self.scheduler and self.outbox and self.store
+        return not any(self.parts.values())
 
 
 @asynccontextmanager
@@ -145,9 +147,11 @@ def _report(health: Callable[[], Health]) -> tuple[int, dict[str, str]]:
     except Exception as error:  # noqa: BLE001 - whatever is wrong in there, the answer is "failing"
         log.error("the health check failed", kind=type(error).__name__)  # noqa: TRY400 - no traceback
         return 503, {"status": "failing"}
+    dead = {"messages": "some could not be delivered"} if found.dead else {}
     if found.ok:
-        return 200, {"status": "ok"}
-    return 503, {"status": "failing"} | {part: "ok" if fine else "failing" for part, fine in asdict(found).items()}
+        return 200, {"status": "ok"} | dead
+    parts = {part: f"failing: {why}" if why else "ok" for part, why in found.parts.items()}
+    return 503, {"status": "failing"} | parts | dead
 
 
 def _server(application: Starlette) -> Any:

@@ -10,8 +10,9 @@ import pytest
 
 from monitor.agent.client import Client
 from monitor.agent.follow import Resume, follow
+from monitor.agent.goal import goal_text
 from monitor.agent.outcome import Cancelled, Code, Completed, Failed, NotStarted, TimedOut
-from monitor.agent.request import body, goal_text
+from monitor.agent.request import body
 from monitor.errors import SecretError
 from monitor.watch.run import Run, new_id
 from tests.agent.conftest import KEY, Notes, follow_one

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 import time
+import tracemalloc
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.agent.sse import Decoder, Payload
+from campaign import whatwg
+from monitor.agent import sse
+from monitor.agent.sse import EVENT_BYTES, Decoder, Payload
 
 ALPHABET = [
     *(b"\r", b"\n", b"\r\n", b"\n\n", b"data:", b"data", b"data: ", b"event: ", b"id: 1", b"retry: 5", b":", b" "),
+    *(b"d", b"e", b"datax", b"event", b"\n\ndata", b"\n:\n", b"x\r"),
     *(b"x", b"{}", b"\xef\xbb\xbf", b"\xe2\x80\xa8", b"\xe2\x80\xa9", b"\xc2\x85", b"\x0b", b"\x0c", b"\xff", b"\xe2"),
 ]
 STREAMS = st.lists(st.sampled_from(ALPHABET), max_size=60).map(b"".join)
@@ -74,6 +79,31 @@ def test_the_same_bytes_give_the_same_events_however_they_are_cut(stream: bytes,
     assert bool(pieces.exceeded) == bool(single.exceeded) == bool(whole.exceeded)
 
 
+@settings(deadline=None, max_examples=400)
+@given(STREAMS, st.integers(1, 9))
+def test_where_a_stream_is_cut_into_blocks_changes_nothing(stream: bytes, size: int) -> None:
+    whole, small = Decoder(event_bytes=40, events=4), Decoder(event_bytes=40, events=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sse, "_BLOCK", size)
+        found = small.feed(stream)
+    assert found == whole.feed(stream)
+    assert small.exceeded == whole.exceeded
+
+
+@settings(deadline=None, max_examples=400)
+@given(STREAMS)
+def test_a_reader_that_shares_nothing_with_ours_reads_the_same(stream: bytes) -> None:
+    assert [(each.data, each.name, each.damaged) for each in Decoder().feed(stream)] == whatwg.read(stream)
+
+
+@pytest.mark.parametrize("cut", [b"\xe2\x82", b"\xf0\x9f\x98", b"\xff", b"\xed\xa0\x80"])
+def test_a_character_that_is_cut_by_the_end_of_a_line_is_damaged_and_takes_nothing_of_the_next(cut: bytes) -> None:
+    (found,) = Decoder().feed(b"data: a" + cut + b"\ndata: \x82b\n\ndata: c")
+    assert found == Payload("a" + cut.decode(errors="replace") + "\n\ufffdb", damaged=True)
+    names = Decoder().feed(b"event: \xff\ndata: a\n\n")
+    assert names == [Payload("a", "\ufffd")]  # only what is wrong in the data is damage
+
+
 def test_separators_that_python_would_split_at_stay_inside_the_data() -> None:
     text = "a\u2028b\u2029c\u0085d\x0be\x0cf"
     assert Decoder().feed(f"data: {text}\n\n".encode()) == [Payload(text)]
@@ -113,6 +143,98 @@ def test_beyond_a_cap_nothing_more_is_read(overdo) -> None:
     overdo(decoder)
     assert decoder.exceeded
     assert decoder.feed(b"\n\ndata: late\n\n") == []
+
+
+@pytest.mark.parametrize("line", [b"data:xy\n", b"data\n", b"data: x\r\n"])
+def test_many_short_lines_of_data_cost_no_more_memory_than_their_event(line: bytes) -> None:
+    """F3: the lines of an event are kept as its bytes, not each as an object of its own."""
+    decoder, chunk = Decoder(event_bytes=400_000), line * (8_192 // len(line))
+    tracemalloc.start()
+    try:
+        while not decoder.exceeded:
+            decoder.feed(chunk)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def blank_lines() -> tuple[bytes, bytes]:
+    return b"", b"\n"
+
+
+def blank_lines_in_pairs() -> tuple[bytes, bytes]:
+    return b"", b"\r\n"
+
+
+def comments() -> tuple[bytes, bytes]:
+    return b"", b":\n"
+
+
+def comments_inside_an_event() -> tuple[bytes, bytes]:
+    return b"data: x\n", b":\n"
+
+
+def comments_close_to_the_cap() -> tuple[bytes, bytes]:
+    return b"data: " + b"x" * (EVENT_BYTES - 10) + b"\n", b":\n"
+
+
+def lines_of_one_byte() -> tuple[bytes, bytes]:
+    return b"", b"x\n"
+
+
+def names() -> tuple[bytes, bytes]:
+    return b"", b"event: a\n"
+
+
+def names_that_a_blank_line_takes_back() -> tuple[bytes, bytes]:
+    return b"", b"event:a\r\n\r\n"
+
+
+def names_inside_an_event() -> tuple[bytes, bytes]:
+    return b"data: x\n", b"event\n"
+
+
+def lines_that_only_look_like_names() -> tuple[bytes, bytes]:
+    return b"data: x\n", b"eventx\n"
+
+
+def data_without_a_byte() -> tuple[bytes, bytes]:
+    return b"", b"data\n"
+
+
+def data_and_names_by_turns() -> tuple[bytes, bytes]:
+    return b"", b"data:\nevent:a\n"
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        *(blank_lines, blank_lines_in_pairs, comments, lines_of_one_byte),
+        *(comments_inside_an_event, comments_close_to_the_cap),
+        *(names, names_that_a_blank_line_takes_back, names_inside_an_event, lines_that_only_look_like_names),
+        *(data_without_a_byte, data_and_names_by_turns),
+    ],
+)
+def test_no_kind_of_line_costs_a_step_each(flood) -> None:
+    """F4: what Python does is counted, not timed: calls for each block, not for each line."""
+    first, line = flood()
+    decoder, block = Decoder(), line * (65_536 // len(line))
+    decoder.feed(first)
+    calls = 0
+
+    def count(_frame: object, kind: str, _arg: object) -> None:
+        nonlocal calls
+        calls += kind in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        for _ in range(4):
+            decoder.feed(block)
+    finally:
+        sys.setprofile(None)
+    assert not decoder.exceeded
+    assert calls < 400
 
 
 def test_time_is_linear_in_the_length_of_one_event() -> None:

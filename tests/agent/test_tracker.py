@@ -228,6 +228,52 @@ def test_of_two_runs_in_one_stream_the_first_is_kept_and_the_list_tells_of_the_s
     assert strange().on(h.LocateFailed(BROKEN), 3.0) == h.Poll(3.0, "r1")
 
 
+FOREIGN = "Somebody else's."
+
+
+def test_where_a_foreign_run_is_named_first_ours_is_adopted_and_nothing_is_cancelled() -> None:
+    """F1: the list tells which of the two carries our whole goal; the other is not touched."""
+    tracker = started()  # r1 is somebody else's
+    tracker.on(StreamingUrl("r1", "https://theirs"), 1.5)
+    assert tracker.on(Started("r2"), 2.0) == h.Locate(2.0)
+    assert tracker.on(found(run(goal=FOREIGN), run(run_id="r2")), 3.0) == h.Poll(3.0, "r2")
+    assert (tracker.run_id, tracker.streaming_url) == ("r2", None)
+    assert ended(tracker.on(h.Polled(done(run_id="r2")), 4.0)).run_id == "r2"
+
+
+def test_of_two_named_runs_that_carry_our_goal_the_oldest_is_adopted() -> None:
+    tracker = started()
+    tracker.on(Started("r2"), 2.0)
+    rows = [run(created_at="2026-11-21T12:00:02Z"), run(run_id="r2", created_at="2026-11-21T12:00:01Z")]
+    assert tracker.on(found(*rows), 3.0) == h.Dismiss(("r1",))
+    assert tracker.on(h.Dismissed(), 4.0) == h.Poll(4.0, "r2")
+
+
+def foreign_for_a_minute(tracker: Tracker) -> h.Command:
+    for at in (3.0, 40.0):
+        assert isinstance(tracker.on(h.Polled(run(goal=FOREIGN)), at), h.Poll)
+    return tracker.on(h.Polled(run(goal=FOREIGN)), 63.0)
+
+
+def test_a_run_that_get_shows_with_another_goal_is_left_and_ours_is_looked_for() -> None:
+    assert foreign_for_a_minute(tracker := polling()) == h.Locate(63.0)
+    assert tracker.on(found(), 64.0) == h.Locate(93.0)
+    assert tracker.on(found(run(goal=FOREIGN), run(run_id="r2")), 94.0) == h.Poll(94.0, "r2")
+    foreign_for_a_minute(tracker := polling())
+    for at in (63.5, 93.5):
+        assert isinstance(tracker.on(found(run(goal=FOREIGN)), at), h.Locate)
+    assert ended(tracker.on(found(), 183.5)).kind == "failed"
+
+
+@pytest.mark.parametrize("last", [h.Polled(run(goal=FOREIGN)), h.PollFailed(BROKEN)])
+def test_a_foreign_run_is_not_cancelled_at_our_deadline(last: h.Happening) -> None:
+    tracker = polling()
+    assert isinstance(tracker.on(h.Polled(run(goal=FOREIGN)), 590.0), h.Poll)
+    assert tracker.on(last, 600.0) == h.Locate(600.0)
+    assert tracker.on(found(run(run_id="r2")), 601.0) == h.Poll(601.0, "r2")
+    assert tracker.on(h.Polled(run(run_id="r2")), 602.0) == h.Cancel(602.0, "r2")
+
+
 def test_heartbeats_without_an_id_end_after_two_minutes_and_with_one_at_the_deadline() -> None:
     tracker = Tracker(TERMS)
     tracker.start()
@@ -557,6 +603,45 @@ def test_a_known_run_is_polled_at_once_even_past_its_deadline() -> None:
     assert tracker.on(h.Polled(run()), 200_001.0) == h.Cancel(200_001.0, "r1")
 
 
+OPENED = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def resumed(at: float, finished: float | None, *, run_id: str | None = "r1", **terms: Any) -> Outcome:
+    """Return the outcome of a run that the next process finds cancelled, `finished` seconds after it was opened."""
+    tracker = Tracker(replace(TERMS, **({"opened_at": OPENED} | terms)))
+    tracker.resume(run_id, at)
+    if run_id is None:
+        tracker.on(found(run()), at)
+    ended_at = None if finished is None else (OPENED + timedelta(seconds=finished)).isoformat()
+    return ended(tracker.on(h.Polled(run("CANCELLED", finished_at=ended_at)), at + 1))
+
+
+@pytest.mark.parametrize("finished", [600.0, 601.0, None])
+def test_what_the_next_process_finds_cancelled_after_the_deadline_timed_out(finished: float | None) -> None:
+    """F2: killed between the cancel and its end: only we cancel a run at its deadline."""
+    outcome = resumed(700.0, finished)
+    assert isinstance(outcome, TimedOut)
+    assert outcome.fault is not None
+    assert outcome.fault.code is Code.TIMEOUT
+    assert "limits.timeout (600 s); it was cancelled" in outcome.fault.message
+    assert isinstance(resumed(600.0, 601.0, opened_at=None), TimedOut)
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        resumed(700.0, 599.0),  # cancelled before its deadline: not by us
+        resumed(500.0, None),  # found before its deadline
+        resumed(700.0, 601.0, run_id=None),  # the process before did not know the id: it cannot have cancelled it
+        resumed(700.0, 601.0, transport="sync"),  # never cancelled by us
+    ],
+)
+def test_what_somebody_else_cancelled_is_cancelled(outcome: Outcome) -> None:
+    assert isinstance(outcome, Cancelled)
+    assert outcome.fault is not None
+    assert outcome.fault.code is Code.CANCELLED
+
+
 def test_an_unknown_run_is_looked_for_from_now_on() -> None:
     tracker = Tracker(TERMS)
     assert tracker.resume(None, 300.0) == h.Locate(300.0)
@@ -719,6 +804,7 @@ def _anything(chance: random.Random) -> h.Happening:
             *(h.Answered(replace(shown, run_id=name)), h.Polled(replace(shown, run_id=name or "r1"))),
             *(h.Located(()), h.Located((shown,)), h.LocateFailed(BROKEN), h.PollFailed(BROKEN)),
             h.PollFailed(ODD, missing=True),
+            h.Polled(replace(shown, run_id="r1", goal="Another goal.")),
             *(said(chance.choice(["CANCELLED", "COMPLETED", None])), h.CancelFailed(BROKEN)),
         ]
     )

@@ -11,6 +11,7 @@ from typing import Any
 from monitor.agent.outcome import Completed
 from monitor.alert.targets import Targets
 from monitor.judge.decision import Decision, Verdict
+from monitor.store import judging
 from monitor.store.records import Delivery, NewDelivery
 from monitor.store.store import Store
 from monitor.watch.run import Run, new_id
@@ -54,6 +55,25 @@ async def call(method: Any, *args: Any, **options: Any) -> Any:
     return await asyncio.to_thread(method, *args, **options)
 
 
-def named(targets: Mapping[str, str]) -> Targets:
-    """Return targets whose URLs are written out."""
-    return Targets(targets, (), str)
+def named(targets: Mapping[str, str], told: Mapping[str, Iterable[str]] | None = None) -> Targets:
+    """Return targets whose URLs are written out; `told` says which of them each watch tells."""
+    return Targets(targets, told or {}, str)
+
+
+def told_at_once(store: Store, now: datetime, watches: Iterable[str], target: str, kind: str = "change") -> list[str]:
+    """Commit one run that tells `target` a message of each of `watches`; returns the events, in their order.
+
+    A thousand messages of a thousand runs cost a test half a minute; what the outbox does with them is the same.
+    """
+    run = Run(new_id(now), f"carrier-{new_id(now)}", now)
+    store.begin_run(run, goal="look", generation="g", owner="test", now=now)
+    outcome = Completed(run_id=f"remote-{run.id}", result={})
+    store.settle(run.id, outcome, now)
+    state, events = store.state_of(run.watch), []
+    store.commit(run, outcome, Decision(Verdict.CHANGED, "changed", state), (), now=now, owner="test")
+    with store._database.write() as connection:
+        for watch in watches:
+            events.append(new_id(now))
+            message = NewDelivery(events[-1], target, kind, f"{watch}: moved", f"it moved\n\nevent {events[-1]}")
+            judging.enqueue(connection, run.id, watch, [message], now)
+    return events

@@ -96,8 +96,8 @@ def test_a_message_refused_for_its_length_is_sent_in_short() -> None:
 def test_a_message_refused_in_short_too_is_permanent(body: str) -> None:
     with WebhookSink(Answer(400)) as sink:
         error = refused(sink.apprise_url(), body=body)
-    assert type(error) is DeliveryError
-    assert error.permanent
+    assert isinstance(error, deliver.ContentError)
+    assert (error.permanent, error.retry_after) == (True, deliver.AGAIN)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

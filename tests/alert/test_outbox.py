@@ -127,7 +127,7 @@ async def test_a_dead_target_for_three_days_less_an_hour_gets_everything_in_orde
         clock.advance(60)
     while clock.elapsed < 71 * 3_600:
         await box.drain(10)
-        due = store.next_delivery_at()
+        due = store.next_delivery_at(clock.now())
         assert due is not None
         clock.advance(max(1.0, (due - clock.now()).total_seconds()))
     tries = len(sink.received)
@@ -139,7 +139,7 @@ async def test_a_dead_target_for_three_days_less_an_hour_gets_everything_in_orde
 
 async def drained(box: Outbox, store: Store, clock: SimulatedClock) -> None:
     """Drain, moving the clock to the next due message, until none waits."""
-    while await box.drain(10) and (due := store.next_delivery_at()) is not None:
+    while await box.drain(10) and (due := store.next_delivery_at(clock.now())) is not None:
         clock.advance(max(1.0, (due - clock.now()).total_seconds()))
 
 
@@ -168,7 +168,7 @@ async def test_retry_after_wins(store: Store, clock: SimulatedClock, sink: Webho
     told(store, clock.now(), "a", ["ops"])
     box = outbox(store, clock, {"ops": sink.apprise_url()})
     assert await box.drain(10) == 1
-    assert store.next_delivery_at() == START + timedelta(seconds=1234)
+    assert store.next_delivery_at(clock.now()) == START + timedelta(seconds=1234)
 
 
 async def test_a_removed_target_is_buried_at_once(store: Store, clock: SimulatedClock) -> None:
@@ -195,7 +195,7 @@ async def test_a_missing_secret_waits_for_it_and_names_it(store: Store, clock: S
 
     told(store, clock.now(), "a", ["ops"])
     box = Outbox(
-        store, call, lambda: Targets({"ops": "${env:OPS}"}, (), resolve), clock, sender="me", chance=random.Random(1)
+        store, call, lambda: Targets({"ops": "${env:OPS}"}, {}, resolve), clock, sender="me", chance=random.Random(1)
     )
     assert await box.drain(10) == 1
     assert store.outbox()[0].error == "${env:OPS} is not set"
@@ -329,16 +329,20 @@ async def test_delays_double_up_to_an_hour_with_jitter() -> None:
         assert ceiling * 0.9 <= max(delays) <= ceiling
 
 
-async def test_the_last_try_is_when_the_time_is_up() -> None:
-    pace, chance, fault = Pace(), random.Random(7), DeliveryError("x", retry_after=DAY)
+async def test_the_last_try_is_when_the_time_is_up_which_counts_from_the_first_one() -> None:
+    pace, fault = Pace(), DeliveryError("x")
     last = START + timedelta(days=3)
-    assert pace.next_try(row(), fault, last - timedelta(hours=1), chance) == last
-    assert pace.next_try(row(), fault, last, chance) is None
+    assert pace.next_try(row(), fault, last - timedelta(hours=1), DAY) == last
+    assert pace.next_try(row(), fault, last, 5) is None
+    held = row(first_at=last)
+    assert pace.next_try(held, fault, last, 5) == last + timedelta(seconds=5)
+    assert pace.next_try(held, fault, last + timedelta(days=3), 5) is None
 
 
-async def test_what_is_permanent_is_tried_once_more_only_when_a_time_is_named() -> None:
-    pace, chance = Pace(), random.Random(7)
-    assert pace.next_try(row(), DeliveryError("x", permanent=True), START, chance) is None
+async def test_what_is_permanent_is_final_when_it_comes_twice_in_a_row() -> None:
+    pace = Pace()
+    assert pace.next_try(row(), DeliveryError("x", permanent=True), START, 600) is None
     again = DeliveryError("x", permanent=True, retry_after=600)
-    assert pace.next_try(row(), again, START, chance) == START + timedelta(seconds=600)
-    assert pace.next_try(row(attempts=2), again, START, chance) is None
+    assert pace.next_try(row(), again, START, 600) == START + timedelta(seconds=600)
+    assert pace.next_try(row(attempts=9, error="answered 503"), again, START, 600) is not None
+    assert pace.next_try(row(attempts=2, error="x"), again, START, 600) is None

@@ -40,7 +40,7 @@ def test_the_key_of_a_url_is_its_scheme_and_a_digest(entry: str, begins: str) ->
 
 def test_a_reference_is_resolved_when_it_is_needed() -> None:
     secrets: dict[str, str] = {}
-    targets = Targets({"ops": "${env:OPS}"}, ["ops", "json://host/x"], lambda text: secrets.get(text, text))
+    targets = Targets({"ops": "${env:OPS}"}, {"a": ["ops", "json://host/x"]}, lambda text: secrets.get(text, text))
     secrets["${env:OPS}"] = "json://ops/y\n"
     assert targets.url("ops") == "json://ops/y"
     assert targets.url(key("json://host/x")) == "json://host/x"
@@ -48,7 +48,7 @@ def test_a_reference_is_resolved_when_it_is_needed() -> None:
 
 def test_a_target_that_nobody_names_any_more_is_permanent() -> None:
     with pytest.raises(DeliveryError, match="target removed") as caught:
-        Targets({"ops": "json://x"}, (), str).url("json#0123456789ab")
+        Targets({"ops": "json://x"}, {}, str).url("json#0123456789ab")
     assert caught.value.permanent
     assert caught.value.retry_after is None
 
@@ -58,7 +58,22 @@ def test_a_reference_that_cannot_be_resolved_names_itself_only() -> None:
         raise SecretError(f"{text} is not set")
 
     with pytest.raises(SecretError, match=r"\$\{env:OPS\} is not set"):
-        Targets({"ops": "${env:OPS}"}, (), resolve).url("ops")
+        Targets({"ops": "${env:OPS}"}, {}, resolve).url("ops")
+
+
+def test_a_changed_definition_has_another_digest_and_a_removed_one_none() -> None:
+    one, other = Targets({"ops": "json://x"}, {}, str), Targets({"ops": "json://y"}, {}, str)
+    assert one.digest("ops") == Targets({"ops": "json://x"}, {}, str).digest("ops") != other.digest("ops")
+    assert one.digest("gone") == ""
+    with pytest.raises(DeliveryError, match="cannot be read"):
+        Targets({}, {}, str, complete=False).digest("gone")
+
+
+def test_the_others_are_those_that_the_same_watch_tells() -> None:
+    targets = Targets({"ops": "json://x", "spare": "json://z"}, {"a": ["ops", "json://y", "ops"], "b": ["ops"]}, str)
+    assert targets.others("a", "ops") == [key("json://y")]
+    assert targets.others("b", "ops") == targets.others("unknown", "ops") == []
+    assert targets.in_use() == {"ops", key("json://y")}
 
 
 def findings(*to: str, named: dict[str, str] | None = None, environ: dict[str, str] | None = None) -> list[Finding]:

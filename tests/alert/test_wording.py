@@ -159,3 +159,11 @@ def test_any_value_becomes_one_short_line(value: Any, limit: int) -> None:
     assert "\n" not in text
     assert len(text) <= 2 * limit + 40  # zero-width spaces, quotes and the count come on top
     text.encode()
+
+
+def test_a_note_stands_behind_its_change() -> None:
+    given = Change("/tags/0", "changed", {"index": 3, "item": "x"}, {"index": 0, "item": "x"}, "moved from 3 to 0")
+    assert wording.change(given) == "tags › 0 index: 3, item: x → index: 0, item: x [moved from 3 to 0]"
+    assert (
+        wording.change(Change("/rows/#1", "removed", before=1, note="no\nkey")) == "rows › #1 removed (was 1) [no key]"
+    )

@@ -32,7 +32,7 @@ def made(path: Path) -> History:
             letters = [NewDelivery(f"EV{number}", name, Kind.CHANGE, "changed", "as told") for name in TARGETS]
             decision = good(run, verdict, result)
             store.commit(run, outcome, decision, letters, now=at(0))
-            for row in store.claim(at(1), 10, OWNER):
+            for (row,) in store.claim(at(1), 10, OWNER):
                 store.delivered(row.id, at(2))
                 copies.append(Copy(row.target, f"changed\n\nevent {row.event}", 100.0 * number))
             billed.append(Billed(remote, f"[ref {run.id}]", 100.0 * number, 100.0 * number + 1, True, result))

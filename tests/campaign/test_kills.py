@@ -18,4 +18,10 @@ def test_random_kills_break_no_promise() -> None:
 def test_runs_that_are_started_again_after_a_kill_are_found() -> None:
     part = Kills(watches=3, kills=2, longest=1.5, takes=(1.5,), patches=(f"{DEFECTS}starts_anew",))
     with pytest.raises(Violation, match=r"A1: \d+ runs were billed"):
-        judged(part, 1)
+        _until_one_falls_into_a_run(part)
+
+
+def _until_one_falls_into_a_run(part: Kills) -> None:
+    """A kill before a run or after it shows nothing, and on a busy machine most are."""
+    for case in range(1, 9):
+        judged(part, case)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from monitor.cli.main import run
+from monitor.judge.decision import Verdict
+from monitor.store.store import Store
+from monitor.watch.run import Trigger
 from tests.cli.conftest import WATCH, Said, Workspace
 from tests.scripted_api import ScriptedApi
 
@@ -58,12 +63,66 @@ def test_validate_reports_every_problem_of_every_file_with_its_position(workspac
     assert "confrim" in fields  # one wrong field does not hide what is wrong with the others
 
 
+def test_what_is_checked_on_this_machine_only_is_a_note_and_no_problem(workspace: Workspace) -> None:
+    """One note a watch, with its position; none where the whole schema is sent; `run` does not repeat it."""
+    schema = {
+        "type": "object",
+        "required": ["price"],
+        "properties": {"price": {"type": "number", "multipleOf": 0.01}, "sku": {"type": "string", "pattern": "^A"}},
+        "additionalProperties": False,
+    }
+    workspace.watch(text=WATCH.partition("output_schema:")[0], output_schema=schema)
+    said = workspace("validate")
+    assert said.code == 0
+    assert "note: watches/espresso-machine.yaml:" in said.out
+    assert "multipleOf at /properties/price, pattern at /properties/sku, additionalProperties at /" in said.out
+    found = workspace("validate", "--json").json
+    assert (found["watches"], found["problems"]) == (1, [])
+    (note,) = found["notes"]
+    assert (note["field"], note["line"] > 0) == ("output_schema", True)
+    assert "notes" not in workspace("validate", "--json", "--agent", "embedded").json
+
+
 def test_a_field_of_a_later_version_is_refused_not_ignored(workspace: Workspace) -> None:
-    """`confirm` and its kind are "not supported yet"."""
-    workspace.watch(confirm={"runs": 2})
+    """`gate` and its kind are "not supported yet"."""
+    workspace.watch(gate={"select": "main"})
     said = workspace("validate")
     assert said.code == 2
-    assert "confirm: is not supported yet" in said.out
+    assert "gate: is not supported yet" in said.out
+
+
+@pytest.mark.parametrize("field", ["url", "name"])
+def test_defaults_cannot_give_every_watch_the_same_url_or_name(workspace: Workspace, field: str) -> None:
+    """Refused at the field, with the reason; a goal may be shared."""
+    workspace.watch()
+    workspace.settings(f"agent: embedded\ndefaults:\n  tags: [a]\n  {field}: https://shop.example/x\n")
+    said = workspace("validate", "--json")
+    assert said.code == 2
+    (problem,) = said.json["problems"]
+    place = (problem["file"], problem["line"], problem["column"], problem["field"])
+    assert place == ("monitor.yaml", 4, 5 + len(field), f"defaults.{field}")
+    assert "every watch the same" in problem["message"]
+    workspace.settings("defaults: {goal: Find the price.}\n")
+    assert workspace("validate").code == 0
+
+
+def test_a_target_that_no_watch_uses_is_checked_too(workspace: Workspace) -> None:
+    """A problem at its line of monitor.yaml, once, and not in place of those of used ones."""
+    workspace.watch(notify=["used"])
+    workspace.settings(
+        "targets:\n  good: json://127.0.0.1/x\n  used: nonsense\n  spare: ${env:NOT_SET}\n  idle: foo://x\n"
+    )
+    said = workspace("validate", "--json")
+    assert said.code == 2
+    places = [(problem["file"], problem["line"], problem["field"]) for problem in said.json["problems"]]
+    assert sorted(places) == [
+        ("monitor.yaml", 4, "targets.spare"),
+        ("monitor.yaml", 5, "targets.idle"),
+        ("watches/espresso-machine.yaml", 10, "notify[0].to[0]"),
+    ]
+    assert "NOT_SET" in workspace("validate").out
+    one = str(workspace.folder / "watches" / "espresso-machine.yaml")
+    assert len(workspace("validate", one, "--json").json["problems"]) == 1
 
 
 def test_validate_prints_the_next_three_times_and_the_money(workspace: Workspace) -> None:
@@ -141,6 +200,29 @@ def test_doctor_finds_a_damaged_database_and_leaves_it_alone(workspace: Workspac
     assert said.err.count("\n") == 1
     assert api.posts == 0
     assert database.read_bytes() == b"not a database, but somebody's file" * 100
+
+
+def test_doctor_counts_the_occurrences_since_a_watch_was_first_seen(workspace: Workspace, api: ScriptedApi) -> None:
+    """G1: an occurrence before the first record counts too, once a daemon has seen the watch."""
+    path = workspace.watch()
+    workspace.use(api)
+    half_hour = timedelta(minutes=30)
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    due = [now - number * half_hour for number in (3, 2, 1)]
+    seen = due[0] - timedelta(minutes=5)
+    os.utime(path, (seen.timestamp() - 60, seen.timestamp() - 60))
+    (workspace.folder / "state").mkdir()
+    with Store.open(str(workspace.folder / "state" / "monitor.db")) as store:
+        store.see(["espresso-machine"], [], seen)
+        for at in (due[2], due[0]):
+            assert workspace("doctor").code == (0 if at == due[2] and not store.counts()["MISSED"] else 3)
+            store.record_skip("espresso-machine", at, Trigger.CRON, Verdict.MISSED, "DOWN", "nothing was running", now)
+        said = workspace("doctor", "--json")
+        assert said.code == 3
+        (found,) = [check["text"] for check in said.json["checks"] if check["name"] == "occurrences"]
+        assert f"1 missing between them; without a record: espresso-machine {due[1]:%Y-%m-%dT%H:%MZ}" in found
+        store.record_skip("espresso-machine", due[1], Trigger.CRON, Verdict.MISSED, "DOWN", "nothing was running", now)
+    assert workspace("doctor").code == 0
 
 
 def test_an_unknown_command_and_a_wrong_option_exit_2(workspace: Workspace) -> None:

@@ -202,6 +202,7 @@ async def test_strict_schema_refuses_what_the_provider_refuses(tmp_path: Path) -
     ):
         response = await client.post("/v1/automation/run-async", json=order(output_schema=schema))
         assert response.status_code == 400
+        assert "X-Monitor-Agent" not in response.headers, "our client would send it the full schema"
         assert "#/properties/price" in response.json()["error"]["message"]
         assert (await client.post("/v1/automation/run-async", json=order())).status_code == 200
 

@@ -64,7 +64,7 @@ def test_a_schema_that_refers_to_itself_ends() -> None:
         ({"properties": {"a": {"x-xpath": "//["}}}, "/properties/a/x-xpath"),
         ({"properties": {"a": {"x-css": "a", "x-attr": 3}}}, "/properties/a/x-attr"),
         ({"properties": {"a": {"x-attr": "href"}}}, "/properties/a/x-attr"),
-        ({"properties": {"a": {"x-locale": "de"}}}, "/properties/a/x-locale"),
+        ({"properties": {"a": {"x-locale": "de", "x-regex": "."}}}, "/properties/a/x-regex"),
         ({"properties": {"a": {"x-css": " "}}}, "/properties/a/x-css"),
         ({"properties": {"a": {"x-css": "a", "x-xpath": "//a"}}}, "/properties/a/x-xpath"),
         ({"properties": {"a": {"x-jsonpath": "$.a"}}}, "/properties/a/x-jsonpath"),

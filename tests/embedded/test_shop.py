@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from monitor.cli.demo import SCENES
+from monitor.cli.scenes import SCENES
 from monitor.embedded.extract.shape import problems
 from monitor.embedded.server import EmbeddedAgent
 from monitor.embedded.shop import Shop
@@ -71,7 +71,11 @@ async def test_every_change_of_the_script_is_seen_by_the_watches_that_look(
         "Office": 79.0,
     }
     assert after["plans"]["plans"][0]["features"] == ["250 g a month", "One roast"]
-    assert after["news"]["news"][0] == {"title": "Free shipping until Sunday", "published": "2026-11-21"}
+    assert after["news"]["news"][0] == {
+        "title": "Free shipping until Sunday",
+        "published": "2026-11-21",
+        "summary": "No code.",
+    }
     assert len(after["news"]["news"]) == len(before["news"]["news"]) + 1
 
 

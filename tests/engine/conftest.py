@@ -36,8 +36,9 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def state(tmp_path: Path, fresh: Path) -> Path:
-    """A state folder with an empty store in it."""
+def state(tmp_path: Path, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state folder with an empty store in it; its spool is in a folder of the test too."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     folder = tmp_path / "state"
     folder.mkdir(mode=0o700)
     shutil.copy2(fresh, folder / "monitor.db")

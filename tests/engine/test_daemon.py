@@ -18,9 +18,8 @@ from monitor.engine.daemon import Daemon, once, serve
 from monitor.engine.desk import Desk
 from monitor.engine.dispatch import Dispatcher
 from monitor.engine.execute import execute, resume
-from monitor.engine.pulse import StorePulse
-from monitor.engine.schedule import offset
-from monitor.errors import StoreCorrupt, StoreError
+from monitor.engine.schedule import offset, unrecorded
+from monitor.errors import StoreCorrupt, StoreError, StoreUnwritable
 from monitor.judge.decision import Verdict
 from monitor.store.writer import Writer
 from monitor.watch.model import Watch
@@ -53,6 +52,7 @@ async def daemon_of(desk: Desk, *watches: Watch, concurrency: int = 4) -> AsyncI
         lambda watch, left: resume(watch, left, desk),
         concurrency,
         done.append,
+        desk.patience,
     ) as runs:
         yield Daemon({watch.name: watch for watch in watches}, desk, runs, desk.clock)  # type: ignore[arg-type] # a WallClock
 
@@ -120,6 +120,97 @@ async def test_a_watch_that_never_ran_waits_for_its_first_due_time(state: Path) 
         first = desk.store.history(watch.name)[-1]
         assert (first.due_at - start) <= timedelta(seconds=60) < timedelta(seconds=60) + offset(watch)
         assert first.due_at > start
+
+
+async def test_what_was_due_since_a_watch_was_first_seen_is_caught_up(state: Path) -> None:
+    """G1: a watch that never ran, whose first due times fell while nothing was running, gets a record of each."""
+    clock = driven(1.0)
+    at = [NOW]
+    clock.now = lambda: at[0]  # type: ignore[method-assign]
+    watch, late = make_watch(cron="0 * * * *"), make_watch(name="late", cron="0 * * * *")
+    async with ScriptedApi() as api, opened(state, api, clock) as desk:
+        async with daemon_of(desk, watch) as daemon:
+            await served(daemon, desk.store.first_seen)
+        assert desk.store.history(watch.name) == []
+        at[0] = NOW + timedelta(hours=3)
+        async with daemon_of(desk, watch, late) as daemon:  # `late` was added meanwhile: it is first seen now
+            await served(daemon, lambda: len(desk.store.history(watch.name)) == 3)
+        found = [(record.due_at.hour, record.verdict, record.code) for record in desk.store.history(watch.name)]
+        assert sorted(found) == [(13, "MISSED", "DOWN"), (14, "MISSED", "DOWN"), (15, "BASELINE", None)]
+        assert desk.store.history("late") == []
+        assert desk.store.first_seen() == {watch.name: NOW, "late": at[0]}
+        recorded = desk.store.occurrences(watch.name, NOW)
+        assert unrecorded(watch, recorded, NOW) == []
+        assert unrecorded(watch, recorded[1:], NOW) == recorded[:1]
+        assert api.posts == 1
+
+
+async def test_a_watch_that_was_switched_off_or_gone_is_new_when_it_comes_back(state: Path) -> None:
+    """G1: nothing is MISSED of the time in which a watch was not to run; one that cannot be read is kept in mind."""
+    clock = driven(1.0)
+    at = [NOW]
+    clock.now = lambda: at[0]  # type: ignore[method-assign]
+    on, off, gone = (make_watch(name=name, cron="0 * * * *") for name in ("on", "off", "gone"))
+    async with ScriptedApi() as api, opened(state, api, clock) as desk:
+        for hours, complete, kept in ((0, True, {"on", "off", "gone"}), (2, False, {"on", "gone"}), (4, True, {"on"})):
+            at[0] = NOW + timedelta(hours=hours)
+            switched = off if hours == 0 else make_watch(name="off", cron="0 * * * *", enabled=False)
+            watches = [on, switched] + ([gone] if hours == 0 else [])
+            async with daemon_of(desk, *watches) as daemon:
+                daemon.complete = complete
+                await served(daemon, lambda kept=kept: set(desk.store.first_seen()) == kept)
+        assert desk.store.first_seen()["on"] == NOW
+        at[0] = NOW + timedelta(hours=6)
+        async with daemon_of(desk, off, gone) as daemon:
+            await served(daemon, lambda: "gone" in desk.store.first_seen())
+        assert desk.store.history("off") == desk.store.history("gone") == []
+
+
+async def test_once_catches_up_what_was_due_since_a_watch_was_first_seen(state: Path) -> None:
+    """G1: a first `--once` that found nothing due is the beginning of the count."""
+    clock = driven(1.0)
+    at = [NOW]
+    clock.now = lambda: at[0]  # type: ignore[method-assign]
+    watch = make_watch(cron="0 9 * * 1")  # the next Monday is 2026-11-23
+    async with ScriptedApi() as api, opened(state, api, clock) as desk:
+        for days, count in ((0, 0), (5, 1), (8, 1), (10, 2)):
+            at[0] = NOW + timedelta(days=days)
+            async with daemon_of(desk, watch) as daemon:
+                await once(daemon)
+            assert len(desk.store.history(watch.name)) == count
+        assert {(record.verdict, record.code) for record in desk.store.history(watch.name)} == {("MISSED", "DOWN")}
+        assert api.posts == 0
+
+
+class Full(Writer):
+    """A disk that takes no row of a run and no record."""
+
+    async def __call__(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if method.__name__ in {"begin_run", "record_skip"}:
+            raise StoreUnwritable("the disk is full", hint="check disk space")
+        return await super().__call__(method, *args, **kwargs)
+
+
+@pytest.mark.parametrize("missed", [False, True], ids=["nothing recorded before", "records of missed ones first"])
+async def test_once_gives_up_on_a_store_that_takes_nothing(state: Path, rows: Rows, missed: bool) -> None:
+    """R3: `--once` ends with the store's error within its patience, and what it did not do is left to the next."""
+    clock = driven(1.0)
+    clock.now = lambda: NOW  # type: ignore[method-assign]
+    watches = [make_watch(name=name, cron="0 * * * *") for name in ("a", "b", "c")]
+    async with ScriptedApi() as api:
+        async with opened(state, api, clock, writer=Full) as desk, daemon_of(desk, *watches) as daemon:
+            if missed:
+                recorded(desk, watches[0], NOW.replace(hour=8, minute=0, second=0), clock)
+            desk.patience.most = 0.3
+            async with asyncio.timeout(10):
+                with pytest.raises(StoreError, match="gave up: the store took nothing") as caught:
+                    await once(daemon)
+            assert (caught.value.exit_code, caught.value.hint) == (4, "check disk space")
+        assert (api.posts, len(rows.records)) == (0, 1 if missed else 0)
+        async with opened(state, api, clock) as desk, daemon_of(desk, *watches) as daemon:
+            await once(daemon)
+            assert len(desk.store.history("a")) == (5 if missed else 1)
+            assert api.posts == 3
 
 
 async def test_each_minute_of_a_driven_day_has_one_record(state: Path, rows: Rows) -> None:
@@ -356,8 +447,8 @@ async def test_an_error_of_one_occurrence_or_one_look_does_not_end_the_daemon(st
         opened(state, api, clock, writer=Failing) as desk,
         daemon_of(desk, watch) as daemon,
     ):
-        daemon.missed(watch, NOW - timedelta(days=3), "DOWN", "to be lost")
-        daemon.missed(watch, NOW - timedelta(days=2), "DOWN", "to be recorded")
+        daemon.missed(watch, [NOW - timedelta(days=3)], "DOWN", "to be lost")
+        daemon.missed(watch, [NOW - timedelta(days=2)], "DOWN", "to be recorded")
         await served(daemon, lambda: any(record.verdict == "BASELINE" for record in desk.store.history(watch.name)))
         assert errors == []
 
@@ -411,23 +502,3 @@ async def test_services_close_after_the_runs_are_let_go_and_in_reverse(state: Pa
                 await until(daemon.dispatcher.held)
                 stop.set()
     assert events == ["outbox opens", "web opens", "web closes with 0 runs", "outbox closes with 0 runs"]
-
-
-async def test_the_pulse_says_whether_the_store_takes_writes(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from monitor.engine import pulse
-
-    monkeypatch.setattr(pulse, "EVERY", 0.02)
-    monkeypatch.setattr(pulse, "STALE", 0.4)
-    clock = driven(1.0)
-    with closing(sqlite3.connect(state / "monitor.db", isolation_level=None)) as locker:
-        async with (
-            ScriptedApi() as api,
-            opened(state, api, clock, busy_timeout=0.02) as desk,
-            StorePulse(desk) as beat,
-        ):
-            await asyncio.sleep(0.45)
-            assert beat.beats()
-            locker.execute("BEGIN IMMEDIATE")
-            await until(lambda: not beat.beats())
-            locker.execute("ROLLBACK")
-            await until(beat.beats)

@@ -23,10 +23,10 @@ pytestmark = pytest.mark.anyio
 def breaking(real: Callable[..., Any], on: Callable[..., bool]) -> Callable[..., Any]:
     """Return a defect: the function, which breaks where `on` says so."""
 
-    def function(*args: Any) -> Any:
+    def function(*args: Any, **more: Any) -> Any:
         if on(*args):
             raise ZeroDivisionError("a defect")
-        return real(*args)
+        return real(*args, **more)
 
     return function
 

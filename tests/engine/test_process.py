@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import string
 import subprocess
 import sys
 import time
@@ -28,6 +29,13 @@ cron: "{cron}"
 output_schema: {{type: object, required: [price], properties: {{price: {{type: number}}}}}}
 notify: [{{to: "{to}", on: [baseline, change, failure, recovery]}}]
 """
+LIMITED = """
+import resource, sys
+size = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))  # Python ignores SIGXFSZ: a write fails
+from monitor.cli.main import main
+main()
+"""
 YEARLY, EVERY_MINUTE = "0 0 1 1 *", "* * * * *"
 
 
@@ -45,15 +53,18 @@ class Workspace:
             text = WATCH.format(cron=cron, to=self.sink.apprise_url(name))
             (self.folder / "watches" / f"{name}.yaml").write_text(text)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, file_size: int | None = None) -> subprocess.Popen[str]:
+        """Start a process; with `file_size`, no file can grow beyond so many bytes: a full disk, by the system."""
         environ = os.environ | {
             "TINYFISH_API_KEY": "sk-canary",
             "TINYFISH_BASE_URL": self.api.url,
             "MONITOR_HTTP": "",
             "MONITOR_CONCURRENCY": "4",
+            "TMPDIR": str(self.folder),
         }
+        program = ["-m", "monitor"] if file_size is None else ["-c", LIMITED, str(file_size)]
         process = subprocess.Popen(
-            [sys.executable, "-m", "monitor", "--workspace", str(self.folder), *arguments],
+            [sys.executable, *program, "--workspace", str(self.folder), *arguments],
             env=environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -146,6 +157,57 @@ def test_once_runs_what_is_due_and_ends(workspace: Workspace) -> None:
         assert workspace.api.posts == posts
     assert json.loads(out) == []
     assert len(workspace.sink.wait_for(2)) == 2
+
+
+def _result_that_does_not_fit(workspace: Workspace) -> int:
+    """Let the next run give a result that the database cannot take; returns how large a file may become for that."""
+    text = "".join(random.Random(1).choices(string.ascii_letters, k=120_000))  # packed: 90 kB
+    workspace.api.every_run(result={"price": 1, "text": text})
+    return workspace.rows.path.stat().st_size + 65_536
+
+
+def _spooled(workspace: Workspace) -> list[Path]:
+    return list(workspace.folder.glob("goal-monitor-*/*.outcome"))
+
+
+def _recovered(workspace: Workspace) -> None:
+    """Start again, with a disk that takes writes and an API that says nothing: what was paid for is there."""
+    workspace.api.answer("GET", "/v1/runs", 503, {})
+    workspace.api.answer("GET", "/v1/runs/run_1", 503, {})
+    process = workspace.start("daemon", "--once", "--json")
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert (workspace.rows.records, workspace.api.posts) == ([("BASELINE", None)], 1)
+    assert len(workspace.sink.wait_for(1)) == 1
+    assert _spooled(workspace) == []
+
+
+def test_once_on_a_full_disk_ends_and_loses_nothing_that_was_paid(workspace: Workspace) -> None:
+    """R3, row 101: exit 4 with one line after a minute of its clock; the next start has the result from the spool."""
+    workspace.watch("0 0 * * *", "espresso")
+    file_size = _result_that_does_not_fit(workspace)
+    process = workspace.start("daemon", "--once", "--clock-speed", "30", file_size=file_size)
+    _, said = process.communicate(timeout=40)
+    assert process.returncode == 4, said
+    assert "Traceback" not in said
+    assert [line for line in said.splitlines() if line.startswith("monitor:")] == [said.splitlines()[-1]]
+    assert "gave up: the store took nothing for 6" in said.splitlines()[-1]
+    assert workspace.stages() == ["accepted"]
+    (path,) = _spooled(workspace)
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    _recovered(workspace)
+
+
+def test_a_daemon_that_is_killed_while_its_disk_is_full_loses_nothing_that_was_paid(workspace: Workspace) -> None:
+    """R3, row 101: kill -9 while the result is in memory and in the spool only."""
+    workspace.watch("0 0 * * *", "espresso")
+    file_size = _result_that_does_not_fit(workspace)
+    process = workspace.start("daemon", "--once", file_size=file_size)
+    wait_for(lambda: _spooled(workspace))
+    process.kill()
+    process.wait(10)
+    assert workspace.stages() == ["accepted"]
+    _recovered(workspace)
 
 
 def test_kills_at_random_moments_cost_no_run_and_lose_no_record_and_no_message(workspace: Workspace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,9 +32,9 @@ class Heard:
     def _due(self, watch: Watch, instant: datetime) -> None:
         self.due.append((watch.name, instant))
 
-    def _missed(self, watch: Watch, instant: datetime, code: str, reason: str) -> None:
+    def _missed(self, watch: Watch, instants: Sequence[datetime], code: str, reason: str) -> None:
         assert reason
-        self.missed.append((watch.name, instant, code))
+        self.missed += [(watch.name, instant, code) for instant in instants]
 
     def of(self, name: str) -> list[datetime]:
         return sorted([at for who, at in self.due if who == name] + [at for who, at, _ in self.missed if who == name])

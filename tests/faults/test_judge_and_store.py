@@ -6,14 +6,19 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from monitor.agent.outcome import Completed
+from monitor.clock import WallClock
 from monitor.engine.dispatch import Dispatcher
 from monitor.engine.execute import execute, resume
+from monitor.engine.spooling import clear
 from monitor.errors import StoreConflict, StoreReplaced, StoreUnwritable
+from monitor.store.spool import Spool
 from monitor.store.writer import Writer
 from monitor.watch.run import Run, new_id
 from tests.engine.conftest import run_of, telling, until
@@ -81,6 +86,95 @@ async def test_row_101_full_disk_at_any_write(scene: Scene, method: str) -> None
     scene.fields["writer"] = Full
     await scene.ends(GOOD)
     assert Full.left == 0
+
+
+async def _dies_on_a_full_disk(scene: Scene) -> Path:
+    """Play a process that is paid for a result, finds the disk full, and dies; returns the spool's file."""
+
+    class Full(Writer):
+        async def __call__(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            if call.__name__ == "settle":
+                raise StoreUnwritable("the disk is full")
+            return await super().__call__(call, *args, **kwargs)
+
+    before, scene.fields["writer"] = dict(scene.fields), Full
+    clock, scene.clock = scene.clock, WallClock(50)
+    task = asyncio.create_task(scene.run())
+    await until(lambda: list(scene.state.parent.glob("goal-monitor-*/*.outcome")))
+    task.cancel()
+    await asyncio.wait([task])
+    scene.fields, scene.clock = before, clock
+    assert scene.rows.stages[1:] == [("accepted", "run_2")]
+    (path,) = scene.state.parent.glob("goal-monitor-*/*.outcome")
+    return path
+
+
+async def _next_process(scene: Scene) -> None:
+    async with scene.desk() as desk:
+        await clear(desk)
+        (left,) = desk.store.unfinished()
+        assert desk.store.take_over(left.run.id, left.owner, desk.owner.id)
+        record = await resume(scene.watch, left, desk)
+        scene.check(record)
+        await clear(desk)
+    assert (record.verdict, scene.posts, scene.billed) == (GOOD, 1, 1)
+
+
+async def test_row_101_the_next_process_has_what_was_paid_for_from_the_spool(scene: Scene) -> None:
+    """R3: row 101: the database is full, the process dies, the API is gone: the result is in the spool."""
+    path = await _dies_on_a_full_disk(scene)
+    requests = len(scene.api.requests)
+    await _next_process(scene)
+    assert len(scene.api.requests) == requests  # nothing is asked of the API for it
+    assert not path.exists()
+
+
+def _halved(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _of_another_run(path: Path) -> None:
+    other = Spool(path.parent)
+    run = Run(path.stem, "grinder", datetime(2026, 11, 21, tzinfo=UTC))
+    other.put(run, Completed(run_id="run_2", result={"price": 1.0, "in_stock": False}))
+
+
+def _of_another_remote_run(path: Path) -> None:
+    run = Run(path.stem, "espresso-machine", datetime(2026, 11, 21, tzinfo=UTC))
+    Spool(path.parent).put(run, Completed(run_id="run_9", result={"price": 1.0, "in_stock": False}))
+
+
+def _writable_by_others(path: Path) -> None:
+    path.chmod(0o666)
+
+
+def _in_a_folder_of_others(path: Path) -> None:
+    path.parent.chmod(0o777)
+
+
+@pytest.mark.parametrize(
+    "change", [_halved, _of_another_run, _of_another_remote_run, _writable_by_others, _in_a_folder_of_others]
+)
+async def test_row_101_a_spool_that_is_not_to_be_believed_is_not_used(
+    scene: Scene, change: Callable[[Path], None]
+) -> None:
+    """R3: row 101: what somebody else could have written is left, and the run is polled."""
+    path = await _dies_on_a_full_disk(scene)
+    change(path)
+    requests = len(scene.api.requests)
+    await _next_process(scene)
+    assert len(scene.api.requests) > requests
+
+
+async def test_row_101_what_the_spool_holds_of_an_unknown_run_is_left_there(scene: Scene) -> None:
+    async with scene.desk() as desk:
+        run = run_of(scene.watch, scene.clock)
+        spool = Spool.of(desk.store.path)
+        spool.put(run, Completed(run_id="run_9", result=AFTER))
+        spool.put(Run(scene.baseline, scene.watch.name, run.due_at), Completed(run_id="run_1", result=AFTER))
+        await clear(desk)
+        assert spool.waiting() == [run.id]
+    assert scene.rows("SELECT id FROM runs") == [{"id": scene.baseline}]
 
 
 async def test_row_104_the_database_is_replaced_and_nothing_is_sent(scene: Scene) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Any
 
 import pytest
 from apscheduler.schedulers import base
@@ -14,16 +15,18 @@ from monitor import clock as clocks
 from monitor.agent.outcome import Completed
 from monitor.clock import WallClock
 from monitor.engine import schedule as schedules
+from monitor.engine.execute import execute
 from monitor.engine.schedule import Schedule, next_due, offset, unrecorded
 from monitor.errors import StoreConflict
 from monitor.judge.decide import decide
 from monitor.judge.decision import Verdict
 from monitor.store.store import Store
+from monitor.store.writer import Writer
 from monitor.watch.model import Watch
 from monitor.watch.run import Run, Trigger, new_id
 from tests.conftest import make_watch
-from tests.engine.conftest import until
-from tests.faults.conftest import AFTER, GOOD, Scene
+from tests.engine.conftest import run_of, until
+from tests.faults.conftest import AFTER, GOOD, STARTED, Scene
 
 
 async def test_a2_a_list_without_an_end_proves_nothing(scene: Scene) -> None:
@@ -33,6 +36,38 @@ async def test_a2_a_list_without_an_end_proves_nothing(scene: Scene) -> None:
     headers = {"content-type": "application/json"}
     scene.api.answer("GET", "/v1/runs", 200, json.dumps(others), headers=headers, times=10)  # more than three searches
     assert (await scene.ends(GOOD, posts=1, billed=1)).run_id == "run_2"
+
+
+class Dying(Writer):
+    """The writer of a process that ends when the end of a run is to be stored."""
+
+    async def __call__(self, method: Any, *args: Any, **kwargs: Any) -> Any:
+        """Write, unless it is the end."""
+        if method.__name__ == "settle":
+            raise asyncio.CancelledError
+        return await super().__call__(method, *args, **kwargs)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("finished", "code"),
+    [("2026-11-21T12:40:00Z", "TIMEOUT"), (None, "TIMEOUT"), ("2026-11-21T12:02:00Z", "CANCELLED")],
+)
+async def test_a7_killed_between_its_cancel_and_the_end(scene: Scene, finished: str | None, code: str) -> None:
+    """A7: the next process finds the run cancelled: after its deadline by us, before it by somebody else."""
+    scene.api.next_run(result=AFTER).raw(STARTED).takes(None)
+    scene.fields["writer"] = Dying
+    async with scene.desk() as desk:
+        with pytest.raises(asyncio.CancelledError):
+            await execute(scene.watch, run_of(scene.watch, scene.clock), desk)
+    assert (scene.rows.stages[1:], scene.api.cancels) == ([("accepted", "run_2")], 1)
+    del scene.fields["writer"]
+    scene.api.runs[-1].script.shows(finished_at=finished)
+    async with scene.desk() as desk:
+        (left,) = desk.store.unfinished()
+        record = await execute(scene.watch, run_of(scene.watch, scene.clock, due_at=left.run.due_at), desk)
+    assert (record.verdict, record.code, scene.posts, scene.billed) == ("FAILED", code, 1, 1)
+    scene.check(record)
 
 
 class Stepped(datetime):
@@ -63,7 +98,7 @@ class Heard:
         self.missed: list[datetime] = []
         self.clock = WallClock(1.0)
         self.schedule = Schedule(
-            self.clock, lambda _, at: self.due.append(at), lambda _, at, _code, _why: self.missed.append(at)
+            self.clock, lambda _, at: self.due.append(at), lambda _, at, _code, _why: self.missed.extend(at)
         )
 
 

@@ -173,6 +173,28 @@ async def test_row_57_another_run_id_with_our_reference_is_cancelled(scene: Scen
     assert [each.path for each in scene.api.requests if "cancel" in each.path] == ["/v1/runs/twin/cancel"]
 
 
+@pytest.mark.parametrize("listed", [True, False])
+async def test_row_57_a_foreign_run_named_first_is_left_alone(scene: Scene, listed: bool) -> None:
+    """F1: ours is the run that carries our goal; where the list is late, GET shows that the first is foreign."""
+    scene.api.next_run(result=AFTER).raw(sse({"type": "STARTED", "run_id": "theirs"}), STARTED, complete())
+    theirs = {"run_id": "theirs", "status": "RUNNING", "goal": "Somebody else's.", "created_at": "2026-11-21T11:00:00Z"}
+    scene.api.answer("GET", "/v1/runs/theirs", 200, theirs, times=1_000)
+    if not listed:
+        scene.api.answer("GET", "/v1/runs", 200, {"data": [], "pagination": {"has_more": False}})
+    record = await scene.ends(GOOD)
+    assert record.run_id == "run_2"
+
+
+async def test_row_57_killed_when_only_the_foreign_run_was_stored(scene: Scene) -> None:
+    scene.api.next_run(result=AFTER).raw(sse({"type": "STARTED", "run_id": "theirs"}), 0.2, STARTED, complete())
+    await killed(scene, "accepted", "after")
+    assert scene.rows.stages[1:] == [("accepted", "theirs")]
+    theirs = {"run_id": "theirs", "status": "RUNNING", "goal": "Somebody else's."}
+    scene.api.answer("GET", "/v1/runs/theirs", 200, theirs, times=1_000)
+    await finished(scene)
+    assert scene.api.cancels == 0
+
+
 async def test_row_58_complete_without_started(scene: Scene) -> None:
     scene.stream(event("PROGRESS", purpose="early") + complete())
     await scene.ends(GOOD)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from monitor.judge import canonical
+from monitor.judge.comparison import canonical
 from tests.judge.values import JSON, naive
 
 

@@ -21,7 +21,9 @@ from tests.judge.values import JSON
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ALL = ("baseline", "change", "failure", "recovery")
-WATCH = make_watch(notify=[{"to": ["ops", "deals"], "on": list(ALL)}, {"to": ["deals", "boss"], "on": ["change"]}])
+WATCH = make_watch(
+    drift=False, notify=[{"to": ["ops", "deals"], "on": list(ALL)}, {"to": ["deals", "boss"], "on": ["change"]}]
+)
 GOOD = {"price": 499.0, "in_stock": True}
 OTHER = {"price": 449.0, "in_stock": True}
 BASELINE = Baseline("R0", NOW - timedelta(hours=1), GOOD)
@@ -124,13 +126,12 @@ def test_the_first_good_result_becomes_the_baseline() -> None:
     """B9: the first good result becomes the baseline."""
     decision = judged(done({"result": GOOD}), FRESH)
     assert decision.result == GOOD
-    assert decision.state == WatchState(
-        generation=WATCH.fingerprint, baseline=Baseline("R1", NOW, GOOD), last_good_at=NOW
-    )
+    first = Baseline("R1", NOW, GOOD)
+    assert decision.state == WatchState(WATCH.fingerprint, first, last_good_at=NOW, first=first)
 
 
 def test_an_unchanged_result_leaves_the_baseline_where_it_was() -> None:
-    assert judged(done(GOOD)).state == replace(KNOWN, last_good_at=NOW)
+    assert judged(done(GOOD)).state == replace(KNOWN, last_good_at=NOW, first=BASELINE)
 
 
 def test_there_and_back_again_are_two_changes() -> None:
@@ -224,7 +225,7 @@ def test_a_failure_is_told_once_after_failing_after_failures() -> None:
         told.append([(n.kind, n.failures, n.hint) for n in decision.notifications])
     assert told == [[], [(Kind.FAILURE, 2, "try stealth")], [], [], []]
     assert state.failures == 5
-    assert state.incident == Incident("E1", NOW, "SITE", announced=True)
+    assert state.incident == Incident("E1", NOW, "SITE", announced=True, told_at=NOW, codes=("SITE",))
 
 
 @pytest.mark.parametrize("code", [Code.AUTH, Code.BILLING, Code.FORBIDDEN, Code.CONFIG, Code.SECRET])

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.judge.limits import MAX_BYTES
-from monitor.judge.reading import GOAL, SCHEMA, read
+from monitor.judge.schemas.limits import MAX_BYTES
+from monitor.judge.values.reading import GOAL, SCHEMA, read
 from tests.judge.values import JSON
 
 PRICE = {
@@ -122,6 +122,32 @@ def test_depth_is_capped_before_anything_recurses() -> None:
     assert (found.code, found.violations[0].rule) == (SCHEMA, "depth")
 
 
+@pytest.mark.parametrize(
+    ("result", "rule"),
+    [
+        ('{"price": 1e400, "in_stock": true}', "number"),
+        ('{"price": 1, "in_stock": true, "x": "\\ud800"}', "text"),
+        ({"data": "[" * 900 + "]" * 900}, "depth"),
+        ({"result": {"data": {"price": math.inf}}}, "number"),
+        ({**GOOD, "x": "a" * 5_000_000}, "size"),
+        ("a" * 5_000_000, "size"),
+        ({**GOOD, "price": 10**5_000}, "number"),
+        (f'{{"price": {"9" * 5_000}, "in_stock": true}}', "type"),
+    ],
+    ids=["1e400", "surrogate", "depth", "infinity", "5 MB value", "5 MB", "huge", "huge in text"],
+)
+def test_what_no_json_value_may_be_is_a_violation_also_inside_a_wrapper(result: Any, rule: str) -> None:
+    found = read(result, PRICE)
+    assert (found.code, found.violations[0].rule) == (SCHEMA, rule)
+    assert len(found.reason) < 400
+
+
+def test_a_key_of_any_name_is_read_as_data() -> None:
+    schema = {"properties": {"__proto__": {"type": "number"}, "constructor": {"type": "boolean"}, "": {}}}
+    found = read({"__proto__": "5", "constructor": "yes", "": " x "}, schema)
+    assert found.value == {"__proto__": 5, "constructor": True, "": "x"}
+
+
 def test_several_violations_are_counted() -> None:
     assert read({"price": "a", "in_stock": "b"}, PRICE).reason.endswith("(and 1 more)")
 
@@ -152,6 +178,89 @@ def test_a_failed_goal_is_recognised(result: Any) -> None:
     assert found.code == GOAL
     assert found.reason
     assert found.violations == ()
+
+
+PAGE = {
+    "type": "object",
+    "required": ["title", "text", "price"],
+    "properties": {
+        "title": {"type": "string"},
+        "text": {"type": "string"},
+        "price": {"type": ["number", "null"]},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "shop": {"type": "object", "properties": {"name": {"type": "string"}, "town": {"type": ["string", "null"]}}},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"title": "", "text": "", "price": None},
+        {"title": " ", "text": "N/A", "price": None, "shop": {"name": "", "town": None}},
+        {"title": "-", "text": "\u200b", "price": "N/A", "tags": None},
+        {"title": "", "text": "", "price": None, "rows": [{"a": None}, {"a": ""}]},
+        {"title": "Access denied", "text": "", "price": None},
+        {"title": "Access to this page has been denied", "text": "Are you a robot?", "price": None},
+        {"title": "403 Forbidden", "text": "", "price": None, "tags": None},
+        {"title": "Just a moment...", "text": "N/A", "price": None},
+        {"title": "Please verify you are a human", "text": "", "price": None, "shop": {"name": "", "town": None}},
+        {"title": "Unable to access the page", "text": "", "price": None},
+        {"data": {"title": "Captcha", "text": "", "price": None}},
+        {"success": False, "message": "the site did not load"},
+        {"ok": False},
+        {"errors": ["blocked"], "title": None},
+        {"status": "blocked"},
+        {"note": "I could not open the page"},
+        {"title": None, "note": "please solve the captcha"},
+    ],
+    ids=lambda result: str(result)[:60],
+)
+def test_an_answer_that_holds_nothing_or_only_a_wall_is_a_failed_goal(result: Any) -> None:
+    """B2: an answer that holds nothing but a wall is a failed goal, also where every field keeps the schema."""
+    found = read(result, PAGE)
+    assert found.code == GOAL
+    assert found.reason
+
+
+@pytest.mark.parametrize(
+    ("result", "schema"),
+    [
+        ({"title": "Access denied: why we closed the park", "text": "A long story", "price": None}, PAGE),
+        ({"title": "Captcha", "text": "", "price": 3.5}, PAGE),
+        ({"title": "The park was closed", "text": "", "price": None}, PAGE),
+        ({"title": "", "text": "", "price": None, "tags": ["x"]}, PAGE),
+        ({"title": "", "text": "", "price": None, "tags": []}, PAGE),
+        ({"title": "", "text": "", "price": 0}, PAGE),
+        ({"banner": ""}, {"required": ["banner"], "properties": {"banner": {"type": "string"}}}),
+        ({"banner": "Access denied"}, {"required": ["banner"], "properties": {"banner": {"type": "string"}}}),
+        (
+            {"a": "", "b": ""},
+            {"required": ["a", "b"], "properties": {"a": {"enum": ["", "x"]}, "b": {"type": "string", "minLength": 0}}},
+        ),
+        (
+            {"state": "blocked", "note": None},
+            {"required": ["state"], "properties": {"state": {"enum": ["blocked", "open"]}, "note": {"type": "string"}}},
+        ),
+        (
+            {"state": "access denied", "note": None},
+            {"required": ["state"], "properties": {"state": {"enum": ["access denied", "ok"]}, "note": {}}},
+        ),
+        (
+            {"status": "failed", "error": "E1", "success": False},
+            {"required": ["status"], "properties": {"status": {"enum": ["ok", "failed"]}, "error": {}, "success": {}}},
+        ),
+        ({"offers": [], "note": ""}, {"required": ["offers", "note"], "properties": {"offers": {}, "note": {}}}),
+        ({"success": True, "a": 1}, {"properties": {"a": {"type": "number"}}}),
+        ({"anything": "could not be better"}, {"type": "object"}),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_data_that_looks_like_a_wall_and_is_the_pages_own_is_no_failed_goal(
+    result: Any, schema: dict[str, Any]
+) -> None:
+    """B2: data that looks like a wall and is the page's own is no failed goal."""
+    assert read(result, schema).code is None
 
 
 def test_a_failure_under_a_loose_schema_is_no_good_result() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.judge.schema import check
+from monitor.judge.schemas.check import check
 from monitor.watch.findings import Finding
 from tests.conftest import make_watch
 from tests.judge.values import JSON

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from monitor.judge.compare import changes
-from monitor.judge.scope import of
+from monitor.judge.comparison.compare import changes
+from monitor.judge.schemas.scope import of
 from monitor.watch.model import Compare
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from monitor.errors import UsageError
-from monitor.judge import dialect, patterns, validation
-from monitor.judge.validation import compiled
+from monitor.judge.schemas import dialect, patterns, validation
+from monitor.judge.schemas.validation import compiled
 
 
 def messages(schema: dict[str, Any], value: Any) -> list[str]:

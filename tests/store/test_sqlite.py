@@ -181,7 +181,7 @@ def test_a_damaged_or_foreign_file_is_refused_and_left_as_it_is(tmp_path: Path, 
     assert sorted(tmp_path.iterdir()) == beside
 
 
-@pytest.mark.parametrize("version", ["0003", "9999", "fffe"])
+@pytest.mark.parametrize("version", ["0004", "9999", "fffe"])
 def test_a_newer_store_is_refused_and_left_as_it_is(tmp_path: Path, version: str) -> None:
     """R4: a newer store is refused and left as it is."""
     path = tmp_path / "monitor.db"

@@ -158,7 +158,7 @@ def test_a_dry_run_touches_nothing_but_its_row(store: Store) -> None:
     _, states, rows, letters, _, retries = everything(store)
     retry, again = retry_of(dry, 3)
     record = store.commit(
-        begin(store, dry), failed(), bad(dry, WatchState(), retry=retry), [letter("e2")], now=NOW, retry_run=again
+        begin(store, dry), failed(), bad(dry, WatchState(), retry=retry), [letter("e2")], now=NOW, later=again
     )
     assert record.dry
     assert record.notifications == 0
@@ -245,7 +245,7 @@ def test_a_commit_that_breaks_anywhere_changes_nothing(opener: Opener) -> None:
         points += 1
         with broken_at(store, points) as seen:
             try:
-                store.commit(run, failed(), decision, [letter("e1"), letter("e2")], now=NOW, retry_run=again)
+                store.commit(run, failed(), decision, [letter("e1"), letter("e2")], now=NOW, later=again)
             except KeyboardInterrupt:
                 assert everything(opener()) == before, seen
                 continue

@@ -241,7 +241,7 @@ def test_both_sides_of_the_schedule_can_be_counted(store: Store) -> None:
     """reliability.md G1: each occurrence counts once, whatever became of it."""
     run = begin(store, make_run(0))
     retry, again = retry_of(run, 1)
-    store.commit(run, failed(), bad(run, WatchState(), retry=retry), [], now=NOW, retry_run=again)
+    store.commit(run, failed(), bad(run, WatchState(), retry=retry), [], now=NOW, later=again)
     whole(store, again, good(again))
     store.record_skip("espresso", at(30), Trigger.CRON, Verdict.MISSED, "DOWN", "x", NOW)
     by_hand = make_run(31, trigger=Trigger.MANUAL)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from monitor.judge.decision import Verdict
 from monitor.store import deliveries
-from monitor.store.records import Delivery
+from monitor.store.records import Delivery, Gathering
 from monitor.store.store import Store
 from tests.store.scenes import NOW, Opener, at, begin, finish, good, letter, make_run
 from tests.store.test_store_history import plans
@@ -27,60 +27,67 @@ def tell(store: Store, *letters: str, watch: str = "espresso") -> None:
     finish(store, run, good(run, Verdict.CHANGED), *told)
 
 
+def claimed(store: Store, *arguments: Any, **options: Any) -> list[Delivery]:
+    """Claim messages that go alone."""
+    groups = store.claim(*arguments, **options)
+    assert all(len(group) == 1 for group in groups)
+    return sorted((row for group in groups for row in group), key=lambda row: row.id)
+
+
 def events(rows: list[Delivery]) -> list[str]:
     return [f"{row.event}:{row.target}" for row in rows]
 
 
 def test_a_claim_is_committed_before_it_is_given_out(opener: Opener) -> None:
     tell(opener(), "e1:ops")
-    (row,) = opener().claim(NOW, 10, "01JSENDER")
+    (row,) = claimed(opener(), NOW, 10, "01JSENDER")
     assert (row.state, row.attempts, row.repeat) == ("sending", 1, False)
     assert opener().outbox() == [row]
-    assert opener().claim(NOW, 10, "01JOTHER") == []
+    assert claimed(opener(), NOW, 10, "01JOTHER") == []
 
 
 def test_only_the_oldest_of_a_pair_is_claimed(store: Store) -> None:
     tell(store, "e1:ops", "e1:deals")
     tell(store, "e2:ops", "e3:deals")
     tell(store, "e4:ops", watch="another")
-    first = store.claim(NOW, 10, "s")
+    first = claimed(store, NOW, 10, "s")
     assert events(first) == ["e1:ops", "e1:deals", "e4:ops"]
-    assert store.claim(NOW, 10, "s") == []
+    assert claimed(store, NOW, 10, "s") == []
     store.delivered(first[0].id, NOW)
-    assert events(store.claim(NOW, 10, "s")) == ["e2:ops"]
+    assert events(claimed(store, NOW, 10, "s")) == ["e2:ops"]
     store.bury(first[1].id, "gone", NOW)
-    assert events(store.claim(NOW, 10, "s")) == ["e3:deals"]
+    assert events(claimed(store, NOW, 10, "s")) == ["e3:deals"]
 
 
 def test_a_claim_is_bounded_and_may_pass_targets_over(store: Store) -> None:
     tell(store, "e1:a", "e1:b", "e1:c")
-    assert events(store.claim(NOW, 0, "s")) == []
-    assert events(store.claim(NOW, 1, "s", skip_targets=["a"])) == ["e1:b"]
-    assert events(store.claim(NOW, 5, "s", skip_targets={"a", "c"})) == []
-    assert store.next_delivery_at(skip_targets=["a", "c"]) is None
-    assert events(store.claim(NOW, 5, "s")) == ["e1:a", "e1:c"]
+    assert events(claimed(store, NOW, 0, "s")) == []
+    assert events(claimed(store, NOW, 1, "s", skip_targets=["a"])) == ["e1:b"]
+    assert events(claimed(store, NOW, 5, "s", skip_targets={"a", "c"})) == []
+    assert store.next_delivery_at(NOW, skip_targets=["a", "c"]) is None
+    assert events(claimed(store, NOW, 5, "s")) == ["e1:a", "e1:c"]
 
 
 def test_a_message_that_was_put_back_waits_and_holds_up_those_behind_it(store: Store) -> None:
     tell(store, "e1:ops")
     tell(store, "e2:ops")
-    assert store.next_delivery_at() == NOW
-    (row,) = store.claim(NOW, 10, "s")
-    assert store.next_delivery_at() is None  # what is behind a message that is being sent is not due
+    assert store.next_delivery_at(NOW) == NOW
+    (row,) = claimed(store, NOW, 10, "s")
+    assert store.next_delivery_at(NOW) is None  # what is behind a message that is being sent is not due
     assert store.put_back(row.id, at(5), "HTTP 503", NOW)
-    assert store.claim(at(4), 10, "s") == []
-    assert store.next_delivery_at() == at(5)
-    (again,) = store.claim(at(5), 10, "s")
+    assert claimed(store, at(4), 10, "s") == []
+    assert store.next_delivery_at(NOW) == at(5)
+    (again,) = claimed(store, at(5), 10, "s")
     assert (again.id, again.attempts, again.error, again.repeat) == (row.id, 2, "HTTP 503", False)
     store.put_back(again.id, at(1), "time-out", at(6), repeat=True)
-    assert store.next_delivery_at() == at(6)
-    (last,) = store.claim(at(6), 10, "s")
+    assert store.next_delivery_at(NOW) == at(6)
+    (last,) = claimed(store, at(6), 10, "s")
     assert last.repeat
 
 
 def test_a_message_is_closed_once(store: Store) -> None:
     tell(store, "e1:ops", "e1:deals")
-    ops, deals = store.claim(NOW, 10, "s")
+    ops, deals = claimed(store, NOW, 10, "s")
     assert store.delivered(ops.id, at(1))
     assert not store.delivered(ops.id, at(2))
     assert not store.put_back(ops.id, at(2), "late", NOW)
@@ -95,8 +102,8 @@ def test_a_message_is_closed_once(store: Store) -> None:
 
 def test_what_a_dead_sender_held_is_given_back_marked(store: Store) -> None:
     tell(store, "e1:a", "e1:b", "e1:c")
-    store.claim(NOW, 1, "01JDEAD")
-    store.claim(NOW, 1, "01JALIVE")
+    claimed(store, NOW, 1, "01JDEAD")
+    claimed(store, NOW, 1, "01JALIVE")
     asked: list[str] = []
 
     def not_alive(sender: str) -> bool:
@@ -106,22 +113,22 @@ def test_what_a_dead_sender_held_is_given_back_marked(store: Store) -> None:
     assert store.release(not_alive) == 1
     assert sorted(asked) == ["01JALIVE", "01JDEAD"]
     assert store.release(lambda sender: sender == "01JDEAD") == 0
-    again = {row.target: row for row in store.claim(NOW, 10, "s")}
+    again = {row.target: row for row in claimed(store, NOW, 10, "s")}
     assert (again["a"].repeat, again["a"].attempts, again["c"].repeat) == (True, 2, False)
     assert "b" not in again
 
 
 def test_a_late_answer_still_closes_a_message_that_was_given_back(store: Store) -> None:
     tell(store, "e1:ops")
-    (row,) = store.claim(NOW, 1, "01JDEAD")
+    (row,) = claimed(store, NOW, 1, "01JDEAD")
     store.release(lambda _: True)
     assert store.delivered(row.id, NOW)
-    assert store.claim(NOW, 1, "s") == []
+    assert claimed(store, NOW, 1, "s") == []
 
 
 def test_the_outbox_is_listed_newest_first_and_counted(store: Store) -> None:
     tell(store, "e1:a", "e1:b", "e1:c", "e1:d")
-    rows = store.claim(NOW, 3, "s")
+    rows = claimed(store, NOW, 3, "s")
     store.delivered(rows[0].id, NOW)
     store.bury(rows[1].id, "x", NOW)
     assert store.outbox_counts() == {"pending": 1, "sending": 1, "dead": 1}
@@ -132,7 +139,7 @@ def test_the_outbox_is_listed_newest_first_and_counted(store: Store) -> None:
 
 
 def test_claiming_looks_only_at_what_is_undelivered(store: Store) -> None:
-    plan = plans(store, lambda connection: deliveries.claim(connection, NOW, 10, "s", ()))
+    plan = plans(store, lambda connection: deliveries.claim(connection, NOW, 10, "s", (), Gathering()))
     assert "SEARCH outbox USING INDEX outbox_states (state=? AND next_at<?)" in plan
     assert "INDEX outbox_open (watch=? AND target=? AND id<?)" in plan
     assert "SCAN outbox\n" not in plan
@@ -177,7 +184,7 @@ def test_no_message_overtakes_or_is_lost(long_lived: Store, script: list[Any]) -
             for target in targets:
                 told.setdefault((watch, target), []).append(event)
         elif act == "claim":
-            held += [(what[1], row) for row in store.claim(at(minute), what[0], what[1])]
+            held += [(what[1], row) for row in claimed(store, at(minute), what[0], what[1])]
             pairs = [(row.watch, row.target) for _, row in held]
             assert len(pairs) == len(set(pairs))
         elif act == "die":
@@ -193,7 +200,7 @@ def test_no_message_overtakes_or_is_lost(long_lived: Store, script: list[Any]) -
     for _, row in held:
         store.delivered(row.id, NOW)
         close(row)
-    while rows := store.claim(at(minute + 99), 3, "s3"):
+    while rows := claimed(store, at(minute + 99), 3, "s3"):
         for row in rows:
             store.delivered(row.id, NOW)
             close(row)

@@ -21,7 +21,7 @@ def test_everything_of_a_watch_moves_at_once(opener: Opener) -> None:
     store.delivered(store.outbox()[-1].id, NOW)
     retry, again = retry_of(begin(store, second), 5)
     decision = bad(second, store.state_of("espresso"), retry=retry)
-    store.commit(second, failed(), decision, [], now=NOW, retry_run=again)
+    store.commit(second, failed(), decision, [], now=NOW, later=again)
     skipped = store.record_skip("espresso", at(2), Trigger.CRON, Verdict.MISSED, "DOWN", "x", NOW)
     assert skipped is not None
     records, state = store.history("espresso"), store.state_of("espresso")

@@ -160,7 +160,7 @@ def test_unfinished_runs_and_waiting_retries_stay(store: Store) -> None:
     store.settle(run.id, failed(), ago(200))
     assert prune(store) == 0
     retry, again = retry_of(run, 0)
-    store.commit(run, failed(), bad(run, WatchState(), retry=retry), [], now=ago(200), retry_run=again)
+    store.commit(run, failed(), bad(run, WatchState(), retry=retry), [], now=ago(200), later=again)
     made(store, 1)
     assert prune(store) == 0
     assert store.waiting_retry("espresso") is not None

@@ -99,6 +99,21 @@ def test_the_remote_id_is_kept_and_never_replaced(opener: Opener) -> None:
     assert (left.stage, left.run_id, left.streaming_url) == ("accepted", "run_1", "https://live.example/1")
 
 
+def test_a_remote_id_that_proved_foreign_gives_way_to_the_right_one(opener: Opener) -> None:
+    """Row 57: only the id that is named gives way, and the url of its browser with it; the same again is the same."""
+    store = opener()
+    run = begin(store, make_run())
+    store.accepted(run.id, "theirs", "https://live.example/theirs", NOW)
+    with pytest.raises(StoreConflict, match="theirs"):
+        store.accepted(run.id, "run_1", None, NOW, replaces="another")
+    store.accepted(run.id, "run_1", None, NOW, replaces="theirs")
+    store.accepted(run.id, "run_1", None, NOW, replaces="theirs")
+    (left,) = opener().in_flight()
+    assert (left.stage, left.run_id, left.streaming_url) == ("accepted", "run_1", None)
+    with pytest.raises(StoreConflict, match="run_1"):
+        store.accepted(run.id, "theirs", None, NOW)
+
+
 @pytest.mark.parametrize("outcome", [completed(), failed(), completed(run_id=None, raw="text", result=None)])
 def test_an_outcome_is_stored_before_it_is_judged_and_comes_back(opener: Opener, outcome) -> None:  # type: ignore[no-untyped-def]
     store = opener()
@@ -202,7 +217,7 @@ def test_a_retry_waits_durably_and_is_used_up_when_it_begins(opener: Opener) -> 
     run = begin(store, make_run())
     store.settle(run.id, failed(), NOW)
     retry, again = retry_of(run, 3)
-    store.commit(run, failed(), bad(run, WatchState(), retry=retry), [], now=NOW, retry_run=again)
+    store.commit(run, failed(), bad(run, WatchState(), retry=retry), [], now=NOW, later=again)
     store = opener()
     assert store.due_retries(at(2)) == []
     assert store.due_retries(at(3)) == [(again, at(3))]
@@ -216,7 +231,7 @@ def test_a_retry_waits_durably_and_is_used_up_when_it_begins(opener: Opener) -> 
 def test_a_retry_that_cannot_begin_yet_goes_on_waiting(store: Store) -> None:
     run = begin(store, make_run())
     retry, again = retry_of(run, 3)
-    store.commit(run, failed(), bad(run, WatchState(), retry=retry), [], now=NOW, retry_run=again)
+    store.commit(run, failed(), bad(run, WatchState(), retry=retry), [], now=NOW, later=again)
     begin(store, make_run(30))
     assert isinstance(attempt(store, again), Existing)
     assert store.due_retries(at(3)) == [(again, at(3))]
@@ -228,7 +243,7 @@ def test_a_retry_that_cannot_begin_yet_goes_on_waiting(store: Store) -> None:
 def test_a_retry_whose_attempt_is_recorded_waits_no_longer(store: Store) -> None:
     run = begin(store, make_run())
     retry, again = retry_of(run, 3)
-    store.commit(run, failed(), bad(run, WatchState(), retry=retry), [], now=NOW, retry_run=again)
+    store.commit(run, failed(), bad(run, WatchState(), retry=retry), [], now=NOW, later=again)
     attempt(store, replace(again, id=new_id(NOW)))  # another process made the attempt with an id of its own
     answer = attempt(store, again)
     assert isinstance(answer, Existing)
@@ -241,4 +256,4 @@ def test_a_retry_and_its_run_go_together(store: Store, which: str) -> None:
     retry, again = retry_of(run, 3)
     decision = bad(run, WatchState(), retry=retry if which == "retry" else None)
     with pytest.raises(ValueError, match="needs its run"):
-        store.commit(run, failed(), decision, [], now=NOW, retry_run=again if which == "run" else None)
+        store.commit(run, failed(), decision, [], now=NOW, later=again if which == "run" else None)

@@ -143,7 +143,7 @@ def test_the_same_call_again_is_the_same_beginning_also_at_the_ceiling(store: St
 def test_a_run_that_is_refused_leaves_no_row_and_its_retry_waits_on(store: Store) -> None:
     run = begin(store, make_run())
     retry, again = retry_of(run, 3)
-    store.commit(run, failed(), bad(run, WatchState(), retry=retry), [], now=NOW, retry_run=again)
+    store.commit(run, failed(), bad(run, WatchState(), retry=retry), [], now=NOW, later=again)
     assert isinstance(attempt(store, again, per_watch=1), Refused)
     assert store.waiting_retry("espresso") == (again, at(3))
     assert store.record(again.id) is None

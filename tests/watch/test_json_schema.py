@@ -57,7 +57,7 @@ def test_the_schema_is_a_schema_and_takes_the_whole_reference() -> None:
         {"limits": {"timeout": "3 m"}},
         {"notify": "ops"},
         {"notify": [{"on": ["change"]}]},
-        {"notify": [{"to": "ops", "on": ["missed"]}]},
+        {"notify": [{"to": "ops", "on": ["missing"]}]},
         {"compare": {"identity": {"offers": "x"}}},
         {"run": {"use_vault": "yes"}},
         {"run": None},

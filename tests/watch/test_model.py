@@ -34,7 +34,7 @@ def test_one_may_be_written_without_its_list() -> None:
     watch = make_watch(cron="@daily", notify=["ops", {"to": "me", "on": ["change"]}], compare={"identity": {"/a": "k"}})
     assert watch.cron == ("@daily",)
     assert [rule.to for rule in watch.notify] == [("ops",), ("me",)]
-    assert watch.notify[0].on == ("change", "failure", "recovery")
+    assert watch.notify[0].on == ("change", "failure", "recovery", "reminder", "drift", "stale")
     assert watch.compare.identity == {"/a": ("k",)}
     assert make_watch(compare={"identity": {"/a": ["k", "l"]}}).compare.identity == {"/a": ("k", "l")}
 

@@ -14,7 +14,7 @@ from monitor.web.health import Health, is_loopback, serve
 
 pytestmark = pytest.mark.anyio
 
-WELL = Health(scheduler=True, outbox=True, store=True)
+WELL = Health({"scheduler": None, "outbox": None, "store": None})
 
 
 async def asked(
@@ -44,11 +44,23 @@ async def test_a_well_process_is_ok() -> None:
 
 @pytest.mark.parametrize("part", ["scheduler", "outbox", "store"])
 async def test_a_stalled_part_is_failing_and_named(part: str) -> None:
-    parts = {"scheduler": True, "outbox": True, "store": True} | {part: False}
-    async with serve("127.0.0.1", 0, lambda: Health(**parts)) as base:
+    async with serve("127.0.0.1", 0, lambda: Health({**WELL.parts, part: "it does not move"})) as base:
         status, _, body = await asked(base)
-    expected = {"status": "failing"} | {name: "ok" if fine else "failing" for name, fine in parts.items()}
+    expected = {
+        "status": "failing",
+        "scheduler": "ok",
+        "outbox": "ok",
+        "store": "ok",
+        part: "failing: it does not move",
+    }
     assert (status, json.loads(body)) == (503, expected)
+
+
+async def test_dead_messages_are_said_and_do_not_turn_it_red() -> None:
+    """C4: whoever starts a process again because it is red would start it for ever."""
+    async with serve("127.0.0.1", 0, lambda: Health(WELL.parts, dead=True)) as base:
+        status, _, body = await asked(base)
+    assert (status, json.loads(body)) == (200, {"status": "ok", "messages": "some could not be delivered"})
 
 
 async def test_a_check_that_fails_is_failing() -> None:

@@ -16,7 +16,7 @@ MAX_DEPTH = 16
 MAX_NODES = 2_000
 _TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 HINTS = ("x-css", "x-xpath", "x-attr")
-_LATER = ("x-jsonpath", "x-regex", "x-locale")
+_LATER = ("x-jsonpath", "x-regex")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What the agent's answers usually look like, and when they stop looking like that."""

@@ -1,0 +1,47 @@
+"""Revision 0003: what was coerced, what rules made of a record, what a watch remembers; pauses, refusals. Frozen.
+
+Only new tables, an index and columns that may be NULL: no row that exists is touched.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the columns."""
+    op.add_column("runs", sa.Column("coerced", sa.LargeBinary))
+    op.add_column("runs", sa.Column("looks", sa.LargeBinary))
+    op.add_column("watch_state", sa.Column("memory", sa.LargeBinary))
+    _outbox()
+
+
+def _outbox() -> None:
+    op.add_column("outbox", sa.Column("refused_by", sa.String))
+    op.add_column("outbox", sa.Column("first_at", sa.BigInteger))
+    op.add_column("outbox", sa.Column("dropped_at", sa.BigInteger))
+    op.add_column("outbox", sa.Column("cause", sa.String))
+    undelivered = sa.text("state IN ('pending', 'sending')")
+    op.create_index(
+        "outbox_waiting", "outbox", ["target", "id"], sqlite_where=undelivered, postgresql_where=undelivered
+    )
+    op.create_table(
+        "refusals",
+        sa.Column("target", sa.Text, primary_key=True, nullable=False),
+        sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Column("error", sa.Text, nullable=False),
+        sa.Column("whole", sa.Boolean, nullable=False),
+        sa.Column("announced", sa.Boolean, nullable=False),
+    )
+    op.create_table(
+        "pauses",
+        sa.Column("watch", sa.String, primary_key=True, nullable=False),
+        sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Column("until", sa.BigInteger),
+    )
