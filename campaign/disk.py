@@ -19,7 +19,7 @@ from campaign.stage import ENDINGS, Snapshot
 from campaign.tracing import DISK, Aim
 from tests.scripted_api import CREATES
 
-SLOTS = 340  # more than any scene has writes and syncs
+SLOTS = 480  # more than any scene has writes and syncs
 SLACK = 8
 FAULTS = tuple((number, lasting) for number in (errno.ENOSPC, errno.EIO) for lasting in (0.0, 0.6))
 UNWRITABLE = 4  # the exit code of a store that cannot be used

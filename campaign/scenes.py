@@ -6,11 +6,10 @@ days before. Owns what must stand in the records afterwards. Must not know how a
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from campaign.part import Tally, Violation
 from campaign.stage import DAY, ENDINGS, Snapshot, Stage
 from campaign.tracing import Aim
 from tests.scripted_api import Script
+from tests.store.first_release import take_back
 
 NAME = "espresso"
 BEFORE, AFTER = {"price": 1}, {"price": 2}
@@ -82,7 +82,7 @@ class Player:
                 self._answer(day, f"{scene.name}-{ago}")
                 stage.live(stage.origin(days=ago))
             if scene.old:
-                _to_the_first_revision(stage.database)
+                take_back(stage.database)
             rows = stage.rows("SELECT id, verdict, due_at FROM runs ORDER BY due_at")
             due = [row[2] for row in rows]
             verdicts = {row[0]: row[1] for row in rows}
@@ -133,17 +133,6 @@ class Player:
             said = self.stage.output.read_text(encoding="utf-8", errors="replace")[-600:]
             raise Violation(number, f"R4: a life after the fault ended with {lives[-1].code}", f"{scene.name}; {said}")
         return len(lives)
-
-
-def _to_the_first_revision(database: Path) -> None:
-    """Take back what migration 0002 made."""
-    with closing(sqlite3.connect(database)) as connection:
-        for table in ("stops", "notices", "judgements"):
-            connection.execute(f"DROP TABLE {table}")
-        for index in ("watch_state_baseline_run", "watch_state_last_run"):
-            connection.execute(f"DROP INDEX {index}")
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
-        connection.commit()
 
 
 @contextmanager

@@ -74,6 +74,7 @@ class Stage:
         self.lives = self._stack.enter_context(Lives(*self._patches))
         self.output = self.folder / "output"
         (self.folder / "watches").mkdir()
+        (self.folder / "tmp").mkdir()
         lines = "".join(f"  {name}: {self.sink.apprise_url(name)}\n" for name in self.targets)
         (self.folder / "monitor.yaml").write_text(f"targets:\n{lines}", encoding="utf-8")
         return self
@@ -137,6 +138,7 @@ class Stage:
     def _environ(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("MONITOR_", "TINYFISH_"))}
         ours = {"TINYFISH_API_KEY": "sk-campaign", "TINYFISH_BASE_URL": self.api.url, "MONITOR_HTTP": ""}
+        kept |= {"TMPDIR": str(self.folder / "tmp")}  # where results are spooled
         return kept | ours | {"MONITOR_CONCURRENCY": "8", "MONITOR_LOG": "info:json"}
 
     def forget(self) -> None:

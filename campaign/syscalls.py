@@ -16,7 +16,7 @@ from campaign.scenes import SCENES, Player, Scene
 from campaign.stage import Snapshot
 from campaign.tracing import ALL, Aim
 
-SLOTS = 640  # more than any scene has calls
+SLOTS = 780  # more than any scene has calls
 SLACK = 15  # threads take turns as they like: a life may have a few calls more than the one that was counted
 
 

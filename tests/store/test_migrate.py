@@ -22,6 +22,7 @@ from monitor.errors import StoreError, StoreNewer
 from monitor.store import migrate, sqlite
 from monitor.store.store import Store
 from monitor.store.tables import metadata
+from tests.store.first_release import take_back
 from tests.store.scenes import good, letter, make_run, whole
 
 FOURTH = """
@@ -146,17 +147,7 @@ def test_a_store_of_the_first_release_is_brought_up_with_all_it_holds(tmp_path: 
     with Store.open(str(path)) as store:
         record = whole(store, run := make_run(), good(run), letter("e1"))
         state = store.state_of("espresso")
-    with closing(sqlite3.connect(path)) as connection:  # back to what revision 0001 made
-        for table in ("stops", "notices", "judgements", "pauses", "refusals"):
-            connection.execute(f"DROP TABLE {table}")
-        for index in ("watch_state_baseline_run", "watch_state_last_run", "outbox_waiting"):
-            connection.execute(f"DROP INDEX {index}")
-        added = [("runs", "coerced"), ("runs", "looks"), ("watch_state", "memory")]
-        added += [("outbox", "refused_by"), ("outbox", "first_at"), ("outbox", "dropped_at"), ("outbox", "cause")]
-        for table, column in added:
-            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
-        connection.commit()
+    take_back(path)
     with Store.open(str(path)) as store:
         assert (store.history("espresso"), store.state_of("espresso")) == ([record], state)
         assert [row.event for row in store.outbox()] == ["e1"]

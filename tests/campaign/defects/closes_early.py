@@ -10,10 +10,10 @@ _claim = deliveries.claim
 
 
 def claim(connection: Any, now: Any, *rest: Any) -> Any:
-    rows = _claim(connection, now, *rest)
-    for row in rows:
-        deliveries.delivered(connection, row.id, now)
-    return rows
+    groups = _claim(connection, now, *rest)
+    for group in groups:
+        deliveries.delivered(connection, [row.id for row in group], now)
+    return groups
 
 
 deliveries.claim = claim  # type: ignore[assignment]
