@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from monitor.engine.daemon import Daemon
     from monitor.engine.pulse import Pulse
     from monitor.settings import Settings
+    from monitor.store.definitions import Loaded as Definition
     from monitor.store.records import Record
     from monitor.watch.load import Loaded
 
@@ -110,7 +111,21 @@ async def _parts(
             process.desk.patience,
         )
         await stack.enter_async_context(dispatcher)
+        await process.desk.writer(process.desk.store.run_definitions, _definitions(loaded, clock), clock.now())
         yield Daemon(loaded.watches, process.desk, dispatcher, clock, complete=not loaded.errors), process
+
+
+def _definitions(loaded: Loaded, clock: WallClock) -> dict[str, Definition]:
+    """Return what `monitor plan` holds the files against."""
+    from monitor.engine.schedule import runs_a_month
+    from monitor.store.definitions import Loaded as Definition
+    from monitor.watch.digests import digests
+
+    now = clock.now()
+    return {
+        name: Definition(digests(watch), runs_a_month(watch, now) if watch.enabled else 0)
+        for name, watch in loaded.watches.items()
+    }
 
 
 def _ended(record: Record, done: list[Record] | None) -> None:

@@ -51,9 +51,23 @@ def _global(
 
 
 def _register() -> None:
-    from monitor.cli import agent, cancel, daemon, define, demo, doctor, explain, outbox, records, run, tuning, upkeep
+    from monitor.cli import (
+        agent,
+        cancel,
+        daemon,
+        define,
+        demo,
+        doctor,
+        explain,
+        outbox,
+        plan,
+        records,
+        run,
+        tuning,
+        upkeep,
+    )
 
-    for module in (define, run, daemon, records, outbox, explain, tuning, cancel, upkeep, agent, doctor, demo):
+    for module in (define, run, daemon, records, outbox, explain, plan, tuning, cancel, upkeep, agent, doctor, demo):
         module.register(app)
 
 

@@ -125,6 +125,7 @@ outbox = Table(
     Column("refused_by", Name),  # of a dead letter: the digest of the target's definition; empty where it had none
     Column("first_at", Instant),  # when it was first tried: the days until it is given up count from here
     Column("dropped_at", Instant),  # somebody closed it without a delivery
+    Column("accepted", Words),  # digests of the recipients that took it, of a target that has several
     Column("cause", Name),  # what watches fail of together, such as `SITE shop.example`; digests group by it
     UniqueConstraint("event", "target", name="outbox_event_target"),
     CheckConstraint("state IN ('pending', 'sending', 'done', 'dead')", name="outbox_state"),
@@ -205,3 +206,13 @@ judgements = Table(
     sqlite_autoincrement=True,
 )
 Index("judgements_run", judgements.c.run, judgements.c.id)
+
+# What the daemon runs, without what it says: digests by field (a definition may hold secrets).
+definitions = Table(
+    "definitions",
+    metadata,
+    Column("watch", Name, primary_key=True, nullable=False),
+    Column("digests", Packed, nullable=False),
+    Column("runs_a_month", Integer, nullable=False),
+    Column("loaded_at", Instant, nullable=False),
+)

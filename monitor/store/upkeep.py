@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from monitor.store import copies, heartbeats, history, renaming, retention
+from monitor.store import copies, definitions, heartbeats, history, renaming, retention
+from monitor.store.definitions import Loaded
 from monitor.store.heartbeats import Heartbeat
 from monitor.store.part import Part
 
@@ -27,6 +28,16 @@ class Upkeep(Part):
         """Mark parts of a daemon as moving; the next mark is due by `until`, both on the machine's clock (C10)."""
         with self._database.write() as connection:
             heartbeats.beat(connection, parts, now, until)
+
+    def run_definitions(self, found: Mapping[str, Loaded], now: datetime) -> None:
+        """Write what the daemon runs from now on, for `monitor plan`."""
+        with self._database.write() as connection:
+            definitions.replace(connection, found, now)
+
+    def definitions(self) -> dict[str, Loaded]:
+        """Return what the daemon runs, by watch."""
+        with self._database.read() as connection:
+            return definitions.listed(connection)
 
     def heartbeats(self) -> list[Heartbeat]:
         """Return when each part of the daemon last moved; an empty list when none is supposed to run."""

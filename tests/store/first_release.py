@@ -6,12 +6,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-TABLES = ("stops", "notices", "judgements", "pauses", "refusals")
+TABLES = ("stops", "notices", "judgements", "pauses", "refusals", "definitions")
 INDEXES = ("watch_state_baseline_run", "watch_state_last_run", "outbox_waiting")
 COLUMNS = {
     "runs": ("coerced", "looks"),
     "watch_state": ("memory",),
-    "outbox": ("refused_by", "first_at", "dropped_at", "cause"),
+    "outbox": ("refused_by", "first_at", "dropped_at", "accepted", "cause"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Revision 0003: what was coerced, what rules made of a record, what a watch remembers; pauses, refusals. Frozen.
+"""Revision 0003: what was coerced, looked at and remembered; pauses, refusals, definitions. Frozen.
 
 Only new tables, an index and columns that may be NULL: no row that exists is touched.
 """
@@ -20,12 +20,14 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("looks", sa.LargeBinary))
     op.add_column("watch_state", sa.Column("memory", sa.LargeBinary))
     _outbox()
+    _definitions()
 
 
 def _outbox() -> None:
     op.add_column("outbox", sa.Column("refused_by", sa.String))
     op.add_column("outbox", sa.Column("first_at", sa.BigInteger))
     op.add_column("outbox", sa.Column("dropped_at", sa.BigInteger))
+    op.add_column("outbox", sa.Column("accepted", sa.Text))
     op.add_column("outbox", sa.Column("cause", sa.String))
     undelivered = sa.text("state IN ('pending', 'sending')")
     op.create_index(
@@ -44,4 +46,14 @@ def _outbox() -> None:
         sa.Column("watch", sa.String, primary_key=True, nullable=False),
         sa.Column("since", sa.BigInteger, nullable=False),
         sa.Column("until", sa.BigInteger),
+    )
+
+
+def _definitions() -> None:
+    op.create_table(
+        "definitions",
+        sa.Column("watch", sa.String, primary_key=True, nullable=False),
+        sa.Column("digests", sa.LargeBinary, nullable=False),
+        sa.Column("runs_a_month", sa.Integer, nullable=False),
+        sa.Column("loaded_at", sa.BigInteger, nullable=False),
     )
