@@ -27,12 +27,12 @@ UNWRITABLE = 4  # the exit code of a store that cannot be used
 
 @dataclass
 class Disk:
-    """Case n is scene n // SLOTS // 2, fault n // SLOTS % 2, at the write or sync n % SLOTS + 1."""
+    """Case n is scene n // SLOTS at the write or sync n % SLOTS + 1; full disks and I/O errors take turns."""
 
     name: str = "disk"
-    title: str = "a full disk and an I/O error, from every write and sync of the database, in six scenes"
+    title: str = "a full disk or an I/O error, in turn, from every write and sync of the database, in six scenes"
     proves: str = "R3 A1 B1 B6 C1 G1"
-    size: int = SLOTS * len(FAULTS) * len(SCENES)
+    size: int = SLOTS * len(SCENES)
     least: int = 48
     chunk: int = 20
     subject: tuple[str, ...] = (
@@ -56,7 +56,7 @@ class Disk:
                 raise RuntimeError(f"a scene has {max(counts.values())} writes: raise SLOTS in campaign/disk.py")
 
             def judge(player: Player, number: int, tally: Tally) -> None:
-                if number % SLOTS + 1 > counts[SCENES[number // SLOTS // len(FAULTS)].name] + SLACK:
+                if number % SLOTS + 1 > counts[SCENES[number // SLOTS].name] + SLACK:
                     tally.add("past the last call")
                 else:
                     failed(player, number, tally)
@@ -70,7 +70,7 @@ class Disk:
 def failed(player: Player, number: int, tally: Tally) -> None:
     """Let the disk fail in a life, finish it with a disk that is well, and check what is left."""
     which, at = number // SLOTS, number % SLOTS + 1
-    scene, (error, lasting), stage = SCENES[which // len(FAULTS)], FAULTS[which % len(FAULTS)], player.stage
+    scene, (error, lasting), stage = SCENES[which], FAULTS[at % len(FAULTS)], player.stage
     origin = player.begin(scene, number)
     life = stage.live(origin, aim=Aim(at, DISK, error, lasting), seconds=30.0)
     what = f"{scene.name}; {errno.errorcode[error]} for {lasting:g} s from call {at}, a {life.struck}"
