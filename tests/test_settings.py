@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from monitor.errors import DefinitionError, SecretError, UsageError
+from monitor.files.workspace_file import WorkspaceFile
 from monitor.settings import Listen, Log, Settings, load
 
 CANARY = "canary-7f3a9"
@@ -280,6 +281,27 @@ def test_what_is_shown_is_masked(tmp_path: Path) -> None:
     assert shown["allow_private"] == ("true", "monitor.yaml:5")
     assert shown["workspace"] == (str(tmp_path), "option --workspace")
     assert CANARY not in repr(shown) + repr(found)
+
+
+def test_every_setting_is_shown(tmp_path: Path) -> None:
+    """What the file can say is in `monitor settings`, with its line, and what it does not say as its default."""
+    text = (
+        "timezone: Europe/Berlin\nspending: {runs_per_day: 7}\ngroup_wait: 90s\ngroup_by: tag\n"
+        "quiet_hours: {from: '22:00', to: '07:00', hold: [change, drift]}\n"
+    )
+    shown = rows(load(workspace(tmp_path, text), {}, {}))
+    assert shown["spending.runs_per_day"] == ("7", "monitor.yaml:2")
+    assert shown["group_wait"] == ("90s", "monitor.yaml:3")
+    assert shown["group_by"] == ("tag", "monitor.yaml:4")
+    assert shown["quiet_hours"] == ("22:00-07:00 Europe/Berlin, holds change and drift", "monitor.yaml:5")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    default = rows(load(workspace(elsewhere, "spending: {}\n"), {}, {}))
+    assert default["quiet_hours"] == ("off", "default")
+    assert default["group_wait"] == ("10s", "default")
+    assert default["dead_man"] == ("not set", "default")
+    names = {name.split(".")[0] for name in default} | {"targets", "defaults", "api_key_file"}
+    assert WorkspaceFile.model_fields.keys() - names == set()
 
 
 def test_targets_stay_references_and_the_environment_is_over_dotenv(tmp_path: Path) -> None:

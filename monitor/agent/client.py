@@ -2,7 +2,8 @@
 
 Owns httpx: headers, time-outs, caps, and the translation of everything the network does into a value (for a POST
 that starts a run: `happenings`) or an `AgentError` (for the rest). Never follows a redirect, reads no proxy from the
-environment, refuses compressed bodies, repeats nothing. Must not know watches, nor what follows from an answer.
+environment, refuses compressed bodies, repeats nothing; what came is masked before anything reads it (F1). Must not
+know watches, nor what follows from an answer.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ import httpx
 
 from monitor.agent import events, faults
 from monitor.agent import happenings as h
-from monitor.agent.events import CancelAnswer, RunPage, RunSnapshot, WireEvent
+from monitor.agent.events import CancelAnswer, RunPage, RunSnapshot
+from monitor.agent.masking import Mask
 from monitor.agent.origin import checked_origin, loopback
 from monitor.agent.outcome import Code, Fault
-from monitor.agent.sse import Decoder
+from monitor.agent.screenshots import Picture, last_picture
+from monitor.agent.stream import EventStream
 from monitor.agent.transport import TROUBLE, Sent, SingleUse, tls_context, trouble
 from monitor.agent.wire import Damaged, read_object
 from monitor.clock import Clock
@@ -33,34 +36,6 @@ CONNECT = 10.0  # seconds
 REQUEST = 30.0  # seconds, for list, get and cancel, and for sending a body
 BODY_BYTES = 8 * 1024 * 1024
 EMBEDDED_MARK = "x-monitor-agent"  # a header of our embedded agent: it is sent the full schema
-
-
-class EventStream:
-    """An open stream of one run; `read` gives what came, and `aclose` closes its connection."""
-
-    def __init__(self, client: Client, response: httpx.Response) -> None:
-        self._client, self._response = client, response
-        self._chunks = response.aiter_raw()
-        self._decoder = Decoder()
-
-    async def read(self, within: float) -> tuple[WireEvent, ...] | h.Expired | h.Lost:
-        """Return the events of the next bytes (none, if they complete none) that come `within` so many seconds."""
-        if self._decoder.exceeded:
-            return h.Lost(Fault(Code.PROTOCOL, f"the stream is refused: {self._decoder.exceeded}"))
-        try:
-            async with self._client.limit(within):
-                chunk = await anext(self._chunks)
-        except StopAsyncIteration:
-            return h.Lost(Fault(Code.NETWORK, "the stream ended before the run did"))
-        except TimeoutError:
-            return h.Expired()
-        except TROUBLE as error:
-            return h.Lost(trouble(error, "while the stream was read"))
-        return tuple(events.event(payload) for payload in self._decoder.feed(chunk))
-
-    async def aclose(self) -> None:
-        """Close the connection; the run itself goes on (agent-api.md 4.4)."""
-        await self._response.aclose()
 
 
 class Client:
@@ -79,6 +54,7 @@ class Client:
         self._asked = False
         self._starts: httpx.AsyncClient | None = None
         self._pool: httpx.AsyncClient | None = None
+        self._mask = Mask()
         self.use_key(api_key)
 
     def use_key(self, api_key: str) -> None:
@@ -87,10 +63,15 @@ class Client:
         if not key.isascii() or not key.isprintable():
             raise SecretError("the API key holds characters that cannot be sent", hint="check TINYFISH_API_KEY")
         self.key_digest = hashlib.sha256(key.encode()).hexdigest()[:16] if key else None
+        self.hide(key)
         for headers in (self._headers, *(session.headers for session in (self._starts, self._pool) if session)):
             headers.pop("x-api-key", None)
             if key:
                 headers["x-api-key"] = key
+
+    def hide(self, *secrets: str) -> None:
+        """Mask these, from now on, in everything that the API says; a key stays masked when another is used (F1)."""
+        self._mask.hide(secrets)
 
     async def __aenter__(self) -> Self:
         """Open the client; no request is made."""
@@ -156,12 +137,11 @@ class Client:
                 if response.status_code == 200 and _media(response) == "text/event-stream" and not _packed(response):
                     self._recognise(response)
                     keep = True
-                    return EventStream(self, response)
+                    return EventStream(response, self.limit, self._mask)
                 return self._started(response, await self._body(response), len(content))
         except TROUBLE as error:
-            fault = trouble(
-                error, "before the request was sent" if not sent.left else "after the request was sent", self._host
-            )
+            when = "after the request was sent" if sent.left else "before the request was sent"
+            fault = trouble(error, when, self._host, masked=self._mask.text)
             return h.Lost(fault) if sent.left else h.NotSent(fault)
         except AgentError as error:
             return h.Lost(Fault(Code(error.code), error.message))
@@ -218,6 +198,10 @@ class Client:
         """Return a run. Raises AgentError; its cause is `Damaged` where the answer was JSON of no use."""
         return events.snapshot(await self._ask("GET", f"/v1/runs/{quote(run_id, safe='')}", {"screenshots": "none"}))
 
+    async def screenshot(self, run_id: str) -> Picture | None:
+        """Return the picture of a run's last step, None where none was taken. Raises AgentError."""
+        return last_picture(await self._ask("GET", f"/v1/runs/{quote(run_id, safe='')}", {"screenshots": "base64"}))
+
     async def cancel(self, run_id: str) -> CancelAnswer:
         """Cancel a run and return what became of it, which may be COMPLETED. Raises AgentError."""
         return events.cancel_answer(await self._ask("POST", f"/v1/runs/{quote(run_id, safe='')}/cancel", {}))
@@ -244,7 +228,7 @@ class Client:
                 body = await self._body(response)
                 media = _media(response)
         except TROUBLE as error:
-            fault = trouble(error, f"asking for {path}", self._host)
+            fault = trouble(error, f"asking for {path}", self._host, masked=self._mask.text)
             raise AgentError(fault.message, code=fault.code) from error
         if response.status_code != 200:
             fault = faults.from_http(response.status_code, body, response.headers, now=self.clock.now())
@@ -272,9 +256,13 @@ class Client:
             body += chunk
             if len(body) > BODY_BYTES:
                 raise AgentError(f"the API answered with more than {BODY_BYTES} bytes", code=Code.PROTOCOL)
-        return bytes(body)
+        return self._mask.body(bytes(body))
 
     def _recognise(self, response: httpx.Response) -> None:
+        """Take note of the headers, masked first: every answer comes by here."""
+        for name, value in response.headers.items():
+            if (masked := self._mask.text(value)) != value:
+                response.headers[name] = masked
         self.date = response.headers.get("date") or self.date
         self.embedded = self.embedded or EMBEDDED_MARK in response.headers
 

@@ -17,7 +17,7 @@ from monitor.agent.goal import goal_text
 from monitor.agent.hands import Hands, Journal, tells_the_time
 from monitor.agent.outcome import Code, Fault, NotStarted, Outcome
 from monitor.agent.pace import BUDGET, Terms
-from monitor.agent.request import body, hinted
+from monitor.agent.request import body, credentials, hinted
 from monitor.agent.tracker import State, Tracker
 from monitor.clock import Clock
 from monitor.errors import SecretError
@@ -77,6 +77,7 @@ async def follow(  # noqa: PLR0913 - the run's three parties (client, watch, run
     `budget` bounds how long an API that cannot be reached is asked for a run that may exist. Raises only what `journal`
     or `progress` raise. When it is cancelled it closes its sockets and leaves the remote run alone, for `resume`.
     """
+    client.hide(*credentials(watch, reveal))
     goal = goal_text(watch, run, stated=stated) if resume is None else resume.goal
     opened = resume.opened_at if resume is not None and tells_the_time(clock) else None
     terms = Terms(goal, watch.transport, watch.limits.timeout.total_seconds(), budget.total_seconds(), opened)

@@ -13,9 +13,10 @@ import structlog
 
 from monitor.agent import events
 from monitor.agent import happenings as h
-from monitor.agent.client import Client, EventStream
+from monitor.agent.client import Client
 from monitor.agent.outcome import Code, Fault
 from monitor.agent.pace import Terms
+from monitor.agent.stream import EventStream
 from monitor.agent.wire import Damaged
 from monitor.clock import Clock
 from monitor.errors import AgentError

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from monitor.agent.faults import clean
 from monitor.agent.goal import goal_text
 from monitor.agent.provider import BYTES, DEPTH, provider_problems, size
 from monitor.agent.schema import compile_schema
 from monitor.agent.subset import Dropped
+from monitor.errors import SecretError
 from monitor.watch.findings import Finding
 from monitor.watch.model import Watch
 from monitor.watch.run import Run
@@ -41,6 +43,25 @@ def body(
     elif not stated:
         found["output_schema"] = compile_schema(watch.output_schema).sent
     return found | options
+
+
+def credentials(watch: Watch, reveal: Callable[[str], str]) -> tuple[str, ...]:
+    """Return the secrets that the body of a request holds, to be masked in answers; none where one cannot be read."""
+    proxy = watch.run.proxy_config
+    if proxy is None:
+        return ()
+    try:
+        username, password = reveal(proxy.username or ""), reveal(proxy.password or "")
+        address = reveal(proxy.url or "")
+    except SecretError:
+        return ()  # nor can it be sent: `body` says why
+    found = [username, password, f"{username}:{password}"]
+    if address != (proxy.url or ""):
+        found.append(address)  # a reference: all of it is a secret
+    if "@" in address:
+        inside = address.partition("://")[2].rpartition("@")[0]
+        found += [inside, *(unquote(part) for part in inside.split(":", 1))]
+    return tuple(found)
 
 
 def hinted(schema: Any) -> bool:

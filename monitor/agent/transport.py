@@ -12,7 +12,7 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any
 
 import httpcore
@@ -163,8 +163,11 @@ class SingleUse(httpx.AsyncBaseTransport):
         )
 
 
-def trouble(error: Exception, when: str, host: str = "the API") -> Fault:
-    """Return the fault of a library's exception: its class and chain give the words, never whether a run exists."""
+def trouble(error: Exception, when: str, host: str = "the API", *, masked: Callable[[str], str] = str) -> Fault:
+    """Return the fault of a library's exception: its class and chain give the words, never whether a run exists.
+
+    The words may quote what the other side sent: they go through `masked`.
+    """
     chain: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and len(chain) < 10:
@@ -174,13 +177,15 @@ def trouble(error: Exception, when: str, host: str = "the API") -> Fault:
     if tls is not None:
         said = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or "TLS failed"
         hint = "check the clock of this machine and its certificate authorities"
-        return Fault(Code.TLS, faults.clean(f"no secure connection to the API: {said} ({when})", 500), hint=hint)
+        return Fault(
+            Code.TLS, faults.clean(f"no secure connection to the API: {masked(said)} ({when})", 500), hint=hint
+        )
     if any(isinstance(link, (TimeoutError, httpcore.TimeoutException, httpx.TimeoutException)) for link in chain):
         return Fault(Code.NETWORK, f"{host} did not answer in time ({when})", hint=_NETWORK_HINT)
     if any(isinstance(link, (httpcore.LocalProtocolError, httpx.LocalProtocolError)) for link in chain):
         return Fault(Code.PROTOCOL, f"the request could not be written ({when})")  # its text may quote a header (E12)
     said = next((words for link in chain if (words := _words(link))), str(error) or type(error).__name__)
-    message = faults.clean(f"the connection to {host} failed: {said} ({when})", 500)
+    message = faults.clean(f"the connection to {host} failed: {masked(said)} ({when})", 500)
     return Fault(Code.NETWORK, message, hint=_NETWORK_HINT)
 
 

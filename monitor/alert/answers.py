@@ -7,6 +7,7 @@ of requests in the process is untouched. Redirects are refused and answers bound
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from typing import Any
 
 MAX_ANSWER = 1_048_576  # bytes of one answer; services answer in a few hundred
 MAX_SECONDS = 30.0  # for reading one answer's body
+MAX_REFUSAL = 65_536  # bytes of a refusal that are looked through for a time
+TOO_MANY = 429
 MAX_RETRY_AFTER = 86_400.0  # seconds; a target does not silence us for longer than a day
 
 
@@ -33,6 +36,23 @@ class Answer:
     retry_after: float | None = None
     failure: str | None = None
     uncertain: bool = False
+    content: bool = False  # a mail server read the mail before it refused it
+    mailed: bool = False  # `status` is a mail server's
+
+    def refuse(self, status: int, after: float | None = None) -> None:
+        """Keep a refusal; of several recipients', one that may pass rather than one that stays."""
+        if self.status is None or lasting(self.status) or not lasting(status):
+            self.status, self.retry_after = status, after
+
+    def mail(self, code: int, *, content: bool = False) -> None:
+        """Keep a mail server's refusal likewise; 5xx stays there, 4xx may pass (RFC 5321, 4.2.1)."""
+        if self.status is None or self.status >= 500:
+            self.status, self.content, self.mailed = code, content, True
+
+
+def lasting(status: int) -> bool:
+    """Return whether a status of HTTP says that the same request is refused again."""
+    return 400 <= status < 500 and status not in {408, 425, 429}
 
 
 _observed: ContextVar[Answer | None] = ContextVar("observed", default=None)
@@ -49,6 +69,11 @@ def observed() -> Iterator[Answer]:
         _observed.reset(token)
 
 
+def present() -> Answer | None:
+    """Return what is noted of the send that this thread makes."""
+    return _observed.get()
+
+
 @lru_cache(maxsize=1)
 def watch_requests() -> None:
     """Begin to observe `requests`; once per process."""
@@ -61,13 +86,18 @@ def watch_requests() -> None:
         answer = _observed.get()
         if answer is None:
             return send(session, request, **options)
+        if answer.status == TOO_MANY:  # some plugins would ask again at once
+            raise requests.RequestException("the service asked for time: nothing more is sent now")
         options["allow_redirects"] = False
         request.register_hook("response", lambda response, **_: _note(answer, response))
         try:
-            return send(session, request, **options)
+            response = send(session, request, **options)
         except requests.RequestException as error:
             answer.failure, answer.uncertain = _reason(error)
             raise
+        if response.status_code == TOO_MANY and answer.retry_after is None:
+            answer.retry_after = asked_for(response.content)
+        return response
 
     requests.Session.send = observed_send  # type: ignore[assignment, method-assign]  # the observation is the point
 
@@ -75,8 +105,8 @@ def watch_requests() -> None:
 def _note(answer: Answer, response: Any) -> None:
     """Keep a refusal's status and bound the reading of the answer's body."""
     if not 200 <= response.status_code < 300:
-        answer.status = response.status_code
-        answer.retry_after = retry_after(response.headers.get("Retry-After"), response.headers.get("Date"))
+        after = retry_after(response.headers.get("Retry-After"), response.headers.get("Date"))
+        answer.refuse(response.status_code, after)
     response.headers.pop("X-RateLimit-Reset", None)  # apprise sleeps until then, be it a year: waiting is the outbox's
     response.raw = _Bounded(response.raw)
 
@@ -93,6 +123,24 @@ def retry_after(header: str | None, date: str | None = None) -> float | None:
     if until is None or since is None:
         return None
     return min(max(0.0, (until - since).total_seconds()), MAX_RETRY_AFTER)
+
+
+def asked_for(body: bytes) -> float | None:
+    """Return the seconds that a refusal of pace asks for in its JSON, at most a day; None when it says nothing.
+
+    `parameters.retry_after` is Telegram's (https://core.telegram.org/bots/api#responseparameters), `retry_after`
+    Discord's, both in seconds; `retry_after_ms` Matrix's.
+    """
+    try:
+        said = json.loads(body[:MAX_REFUSAL])
+    except (ValueError, RecursionError):
+        return None
+    for place in (said, said.get("parameters")) if isinstance(said, dict) else ():
+        for name, unit in (("retry_after", 1.0), ("retry_after_ms", 1_000.0)):
+            asked = place.get(name) if isinstance(place, dict) else None
+            if isinstance(asked, int | float) and not isinstance(asked, bool) and asked >= 0:
+                return min(asked / unit, MAX_RETRY_AFTER)
+    return None
 
 
 def _instant(text: str) -> datetime | None:

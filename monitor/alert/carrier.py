@@ -7,19 +7,20 @@ what follows from an answer; must not know which messages are due, nor how appri
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import random
-import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import structlog
 
 from monitor.alert import dead_letter, deliver, digest
+from monitor.alert.background import begun
 from monitor.alert.pace import Pace
+from monitor.alert.recipients import Accepted
 from monitor.alert.targets import RemovedError, Targets
 from monitor.clock import Clock
 from monitor.errors import DeliveryError, SecretError, StoreError
@@ -27,6 +28,7 @@ from monitor.store.records import Delivery, Refusal
 
 log = structlog.get_logger("outbox")
 
+_PICTURED = frozenset({"change", "baseline"})
 DOUBTFUL = 3  # tries of a digest after which one of its messages is tried alone: the others may be held up by one
 
 T = TypeVar("T")
@@ -43,6 +45,10 @@ class Store(Protocol):
         self, which: int | Collection[int], at: datetime, error: str, now: datetime, *, repeat: bool = False
     ) -> object:
         """Give messages back, to be claimed again from `at`; `repeat` when their target may have taken them."""
+        ...
+
+    def accept(self, which: int | Collection[int], accepted: str, now: datetime) -> object:
+        """Remember which recipients of their target took messages, as digests."""
         ...
 
     def bury(
@@ -84,10 +90,12 @@ class Carrier:
         self._chance = chance
         self._late = late
         self.pace = Pace()
+        self.pictures: Path | None = None  # the folder of screenshots, by run
         self.asked: dict[str, datetime] = {}  # until when a target asked to be left alone (reliability.md row 112)
         self._targets: Targets | None = None
         self._looked_at = 0.0
         self._complained: set[str] = set()
+        self._accepted: dict[int, str] = {}  # of messages in hand: who took them by now, of several recipients
 
     def targets(self, wanted: str | None = None) -> Targets:
         """Return the present targets, looked up again when those at hand are old or do not know `wanted`."""
@@ -117,6 +125,9 @@ class Carrier:
         except asyncio.CancelledError:
             await self._let_go([row for part in waiting for row in part])
             raise
+        finally:
+            for row in group:
+                self._accepted.pop(row.id, None)
 
     async def _send_parts(self, waiting: deque[list[Delivery]], url: str, room: int) -> None:
         """Send part after part; what is taken out of `waiting` is settled here, the rest is the caller's."""
@@ -136,12 +147,12 @@ class Carrier:
                 waiting.extendleft(reversed(smaller))
             else:
                 again = await self._failed(part, error)
-                if not isinstance(error, deliver.ContentError):
+                if not isinstance(error, deliver.ContentError | deliver.PartialError):
                     rest = [row for each in waiting for row in each]
                     waiting.clear()
                     await self._put_back(rest, again or self._clock.now(), error.message)
                 elif again is not None:
-                    behind[part[0].watch] = again
+                    behind |= {row.watch: again for row in part}
 
     async def _smaller(self, part: list[Delivery], error: DeliveryError, url: str) -> list[list[Delivery]]:
         """Return what a refused digest is split into, nothing when the target is the trouble and not the digest.
@@ -166,18 +177,35 @@ class Carrier:
 
     async def _sent(self, part: Sequence[Delivery], url: str, room: int) -> DeliveryError | None:
         """Send one message that says all of `part`; returns why it was not taken."""
-        work = partial(deliver.send, url, digest.merged(part, room), whole=len(part) > 1)
+        accepted = Accepted(url, self._accepted.get(part[0].id, part[0].accepted))
+        row = digest.merged(part, room)
+        picture = self._picture(part)
+        work = partial(deliver.send, url, row, whole=len(part) > 1, accepted=accepted, picture=picture)
         try:
             await self._on_thread(work, part)
         except DeliveryError as error:
+            await self._remember(part, accepted)
             return error
         except Exception as error:  # noqa: BLE001 - a fault of ours must not lose the message; its text may hold a secret
             return DeliveryError(f"internal fault while sending ({type(error).__name__})")
         return None
 
+    def _picture(self, part: Sequence[Delivery]) -> Path | None:
+        """Return the screenshot of the run that a single message tells of, if one was kept; a digest has none."""
+        if self.pictures is None or len(part) > 1 or part[0].kind not in _PICTURED:
+            return None
+        paths = (self.pictures / f"{part[0].run}.{kind}" for kind in ("jpg", "png"))
+        return next((path for path in paths if path.is_file()), None)
+
+    async def _remember(self, part: Sequence[Delivery], accepted: Accepted) -> None:
+        """Store which recipients took a message that others of the same target did not (reliability.md C2)."""
+        if accepted.grown():
+            self._accepted |= dict.fromkeys([row.id for row in part], accepted.text())
+            await self._settle(self._store.accept, [row.id for row in part], accepted.text())
+
     async def _on_thread(self, work: Callable[[], T], part: Sequence[Delivery]) -> T:
         """Call on a thread; past its deadline a call goes on, but nothing else waits for it (row 116)."""
-        calling = asyncio.wrap_future(_begun(work, f"deliver {part[0].id}"))
+        calling = asyncio.wrap_future(begun(work, f"deliver {part[0].id}"))
         try:
             done, _ = await asyncio.wait({calling}, timeout=self.pace.deadline)
             if not done and (task := asyncio.current_task()) is not None:
@@ -225,7 +253,7 @@ class Carrier:
         if not isinstance(error, RemovedError):
             refusing = await self._patiently(lambda: self._call(self._store.refusing))
             others = [each for each in self.targets().others(first.watch, first.target) if not refusing.get(each)]
-            whole = not isinstance(error, deliver.ContentError)
+            whole = not isinstance(error, deliver.ContentError | deliver.PartialError)
             told = dead_letter.announcement(first, error.message, others, self._clock.now(), whole=whole)
             refusal = Refusal(first.target, whole, told)
         self._say("gave up", lost, error)
@@ -281,20 +309,3 @@ class Carrier:
     def content(self) -> None:
         """Take note that the store works."""
         self._complained.clear()
-
-
-def _begun(work: Callable[[], T], name: str) -> concurrent.futures.Future[T]:
-    """Start work on a daemon thread: an executor's threads would be waited for at the end of the process."""
-    future: concurrent.futures.Future[T] = concurrent.futures.Future()
-    future.set_running_or_notify_cancel()
-
-    def run() -> None:
-        try:
-            found = work()
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
-            future.set_exception(error)
-        else:
-            future.set_result(found)
-
-    threading.Thread(target=run, name=name, daemon=True).start()
-    return future

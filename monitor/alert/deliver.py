@@ -6,15 +6,17 @@ means (rows 110-119); must not know the store. No text that leaves here holds a 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from monitor.alert import answers, discretion, plain, services
+from monitor.alert import answers, discretion, limits, message, plain, services
+from monitor.alert.recipients import Accepted
 from monitor.errors import DeliveryError
 from monitor.store.records import Delivery
 
 AGAIN = 600.0  # seconds until the one further try after a refusal that names us (reliability.md row 114)
 _SHORT = 600  # characters of the body that is sent when the long one was refused for its content (C5)
-_TITLE = 210  # characters of a title that a service puts into the body
+_TITLE = message.MAX_TITLE + 10  # characters of a title that a service puts into the body
 _CONTENT = frozenset({400, 413, 422})
 _REFUSED = frozenset({401, 403, 404, 405, 410})
 _SUBJECTS = {
@@ -23,21 +25,31 @@ _SUBJECTS = {
 }
 
 
-def send(url: str, delivery: Delivery, *, whole: bool = False) -> None:
+def send(
+    url: str,
+    delivery: Delivery,
+    *,
+    whole: bool = False,
+    accepted: Accepted | None = None,
+    picture: Path | None = None,
+) -> None:
     """Send one message; returns when the service said that it took it, raises DeliveryError otherwise.
 
-    A message refused for its content is sent once more in a short form (reliability.md C5); not with `whole`, where
-    ContentError leaves the next step to the caller (a digest is split).
+    A message that is too long for the service is shortened, one refused for its content is sent once more in a short
+    form (reliability.md C5); not with `whole`, where ContentError leaves the next step to the caller (a digest is
+    split). `accepted` are the recipients that are left out, and those that took it by now. `picture` is a file that
+    goes along where the service takes attachments; the short form goes without.
     """
+    accepted = Accepted(url) if accepted is None else accepted
     body = _marked(delivery)
     try:
-        _send(url, delivery, body)
+        _send(url, delivery, body, accepted, whole=whole, picture=picture)
     except ContentError as refusal:
-        short = body if whole else _shortened(body)
-        if short == body:
+        short = body if whole else message.fitted("-", body, 1, _SHORT)[1]
+        if short == body and picture is None:
             raise
         try:
-            _send(url, delivery, short)
+            _send(url, delivery, short, accepted, whole=False)
         except ContentError as again:
             raise again from refusal
 
@@ -46,12 +58,9 @@ def room(url: str) -> int:
     """Return how many characters of a body the service of a URL takes in one message, its title counted where it is
     part of the body; raises DeliveryError when there is no such service.
     """
-    try:
-        (service,) = services.open_service(url)
-    except services.ServiceError as error:
-        raise DeliveryError(str(error), permanent=True) from None
-    title = _TITLE if not service.title_maxlen else 0
-    return max(0, int(service.body_maxlen) - title)
+    service, names = _opened(url)
+    title = 0 if limits.title_room(service[0], names) else _TITLE
+    return max(0, limits.body_room(service[0], names) - title)
 
 
 class UnansweredError(DeliveryError):
@@ -66,20 +75,39 @@ class AnsweredError(DeliveryError):
     """The service answered that it failed: it is there, and another message may pass."""
 
 
-def _send(url: str, delivery: Delivery, body: str) -> None:
+class PartialError(DeliveryError):
+    """Some of the target's recipients took the message and another refused it."""
+
+
+def _opened(url: str) -> tuple[Any, frozenset[str]]:
     try:
         service = services.open_service(url)
     except services.ServiceError as error:
         raise DeliveryError(str(error), permanent=True) from None
-    with answers.observed() as answer, discretion.hiding(url):
+    return service, services.schemes(service[0])
+
+
+def _send(
+    url: str, delivery: Delivery, body: str, accepted: Accepted, *, whole: bool, picture: Path | None = None
+) -> None:
+    service, names = _opened(url)
+    attached = str(picture) if picture is not None and service[0].attachment_support else None
+    made = limits.fitted(service[0], names, delivery.title, body, services.written)
+    if whole and not made.whole:
+        raise ContentError(f"{_named(url)}: too long for one message", permanent=True, retry_after=AGAIN)
+    with answers.observed() as answer, discretion.hiding(url), services.remembering(accepted):
         try:
             result = service.notify(
-                body=body, title=delivery.title, notify_type=_SUBJECTS.get(delivery.kind, "info"), body_format="text"
+                body=made.body,
+                title=made.title,
+                notify_type=_SUBJECTS.get(delivery.kind, "info"),
+                body_format="text",
+                attach=attached,
             )
         except Exception as error:  # noqa: BLE001 - any fault of a plugin is a failed delivery; its text may hold the URL
             raise DeliveryError(f"{_named(url)}: the service failed ({type(error).__name__})") from None
     if not taken(result):
-        raise _refusal(url, answer, result)
+        raise _refusal(_named(url), answer, result, partly=accepted.any())
 
 
 def taken(result: Any) -> bool:
@@ -96,18 +124,21 @@ def taken(result: Any) -> bool:
     )
 
 
-def _refusal(url: str, answer: answers.Answer, result: Any) -> DeliveryError:
-    """Return what a failed send means: a refusal that stays, or a fault that may pass."""
-    name, status = _named(url), answer.status
-    if status is None:
+def _refusal(name: str, answer: answers.Answer, result: Any, *, partly: bool) -> DeliveryError:
+    """Return what a failed send means: a refusal that stays, or a fault that may pass; `partly` when some took it."""
+    name, status = f"{name} (one of its recipients)" if partly else name, answer.status
+    if status is None or (answer.failure and (answers.lasting(status) or answer.mailed)):
         reason = answer.failure or _last_words(result) or "the service did not take the message"
         return (UnansweredError if answer.uncertain else DeliveryError)(f"{name}: {reason}")
+    if answer.mailed and status < 500:
+        return AnsweredError(f"{name}: the mail server answered {status}")
     if 300 <= status < 400:
         return DeliveryError(f"{name}: answered {status}, a redirect, which is not followed")
-    if status in _CONTENT:
+    if answer.content or status in _CONTENT:
         return ContentError(f"{name}: answered {status}, the message was refused", permanent=True, retry_after=AGAIN)
-    if status in _REFUSED:
-        return DeliveryError(f"{name}: answered {status}, the target refuses us", permanent=True, retry_after=AGAIN)
+    if answer.mailed or status in _REFUSED:
+        kind = PartialError if partly else DeliveryError
+        return kind(f"{name}: answered {status}, the target refuses us", permanent=True, retry_after=AGAIN)
     return AnsweredError(f"{name}: answered {status}", retry_after=answer.retry_after)
 
 
@@ -119,15 +150,6 @@ def _marked(delivery: Delivery) -> str:
     """Return the body, marked where an earlier copy may have arrived (reliability.md C2)."""
     body = delivery.body.strip() or delivery.title.strip() or f"event {delivery.event}"
     return f"{body}\n(possible repeat: an earlier copy may have arrived)" if delivery.repeat else body
-
-
-def _shortened(body: str) -> str:
-    """Return the beginning of the body and its last lines, which name the event."""
-    if len(body) <= _SHORT:
-        return body
-    head, _, tail = body.rpartition("\n\n")
-    tail = tail[-_SHORT // 2 :]
-    return f"{plain.shortened(head, _SHORT - len(tail) - 2)}\n\n{tail}"
 
 
 def _last_words(result: Any) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from monitor.alert import causes, plain
 from monitor.store.records import Delivery
@@ -33,9 +34,15 @@ _PLURALS = {
 
 
 def parts(rows: Sequence[Delivery], room: int) -> list[list[Delivery]]:
-    """Return the messages in their order, cut so that each part fits into `room` characters as one message."""
-    most = _most(room)
-    return [list(rows[at : at + most]) for at in range(0, len(rows), most)]
+    """Return the messages in their order, cut so that each part fits into `room` characters as one message.
+
+    What some recipients of the target took before goes apart: it is sent to the others only.
+    """
+    most, found = _most(room), []
+    for _, alike in groupby(rows, key=lambda row: row.accepted):
+        these = list(alike)
+        found += [these[at : at + most] for at in range(0, len(these), most)]
+    return found
 
 
 def halves(rows: Sequence[Delivery]) -> list[list[Delivery]]:

@@ -15,6 +15,8 @@ from urllib.parse import unquote
 
 MASK = "***"
 _SHORTEST = 4  # characters of a piece that is masked; shorter ones (ports, flags) are no secrets
+# Words that apprise has for settings and that stand in its sentences too: `received from …`. What is set is masked.
+_SPOKEN = re.compile(r"(?<=[?&])(?:format|from|mode|name|session|version)=")
 _SILENT = ("urllib3", "requests", "oauthlib", "requests_oauthlib")
 _TELL_URLS = ("connectionpool", "connection", "poolmanager", "response", "util.retry")  # modules of urllib3
 
@@ -33,8 +35,9 @@ def hiding(url: str) -> Iterator[None]:
 
 def masked(text: str, url: str) -> str:
     """Return the text with every piece of the URL replaced, as it is written there and decoded."""
-    forms = (url, unquote(url))
-    pieces = {piece for form in forms for piece in re.split(r"[^\w.-]+", form) if len(piece) >= _SHORTEST}
+    rest = _SPOKEN.sub("=", url.partition("://")[2] or url)  # a scheme is named in every error of ours
+    pieces = {piece for form in (rest, unquote(rest)) for piece in re.split(r"[^\w.-]+", form)}
+    pieces = {piece for piece in pieces if len(piece) >= _SHORTEST} | {url}
     for piece in sorted(pieces, key=len, reverse=True):
         text = re.sub(re.escape(piece), MASK, text, flags=re.IGNORECASE)
     return text

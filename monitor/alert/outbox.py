@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -92,6 +93,10 @@ class Outbox:
     @pace.setter
     def pace(self, pace: Pace) -> None:
         self._carrier.pace = pace
+
+    def attach_from(self, folder: Path) -> None:
+        """Attach the screenshots that lie in a folder, each to the message of its run."""
+        self._carrier.pictures = folder
 
     def notify(self) -> None:
         """Say that there are new rows; from the loop's own thread."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from monitor.alert import discretion
+from monitor.alert import discretion, recipients
 from monitor.errors import MonitorError
 
 # Services that act on this machine instead of a network: they run programs, open desktop windows or write system logs
@@ -23,6 +25,7 @@ CONNECT_TIMEOUT = 10.0  # seconds; a URL's own `cto` and `rto` win
 READ_TIMEOUT = 20.0
 
 _loading = threading.Lock()
+_MQTT_5 = re.compile(r"[?&]version=v?5", re.IGNORECASE)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30})://")
 
 
@@ -50,7 +53,7 @@ def open_service(url: str) -> Any:
     with discretion.hiding(url):
         service = apprise.Apprise.instantiate(url.strip(), asset=_asset())
     if service is None:
-        raise _unreadable(named)
+        raise _unreadable(named, url)
     actual = str(service.schema or named).lower()
     if actual in LOCAL:
         raise _local(actual)
@@ -59,12 +62,47 @@ def open_service(url: str) -> Any:
         service.socket_connect_timeout = CONNECT_TIMEOUT
     if service.socket_read_timeout == kind.socket_read_timeout:
         service.socket_read_timeout = READ_TIMEOUT
+    service.retry = 0  # repeating is the outbox's, which remembers, waits and marks; `retry=` of a URL does not win
     service.redirects = False  # a URL's own `redirect=yes` does not win (reliability.md row 119)
     if actual in {"mqtt", "mqtts"}:
         service.qos = max(1, service.qos)  # with 0, apprise's default, no broker says that it took a message (C6)
     opened = apprise.Apprise(asset=_asset())
     opened.add(service)
     return opened
+
+
+def schemes(service: Any) -> frozenset[str]:
+    """Return every scheme under which apprise knows the kind of a service."""
+    names = [service.protocol, service.secure_protocol]
+    return frozenset(
+        str(each) for name in names if name for each in (name if isinstance(name, list | tuple | set) else [name])
+    )
+
+
+def written(service: Any, body: str) -> str:
+    """Return a plain text as apprise writes it for a service: in its Markdown, escaped; HTML is counted as it reads."""
+    from apprise import conversion
+    from apprise.common import NotifyFormat
+
+    convert: Any = conversion.convert_between  # untyped
+    kind = service.resolve_format("text")
+    if kind is NotifyFormat.HTML:
+        return body
+    text = convert(NotifyFormat.TEXT, kind, body) if kind is NotifyFormat.MARKDOWN else body
+    return str(service.dialect_convert(text, kind))
+
+
+@contextmanager
+def remembering(accepted: recipients.Accepted) -> Iterator[None]:
+    """Let the sends of this thread leave out the recipients that are in `accepted`, and add who takes the message."""
+    from apprise.plugins import base
+
+    token = base._delivery_tracker.set(accepted)  # type: ignore[arg-type]  # noqa: SLF001 - apprise has no other door
+    try:
+        with recipients.remembered(accepted):
+            yield
+    finally:
+        base._delivery_tracker.reset(token)  # noqa: SLF001 - as above
 
 
 def _refuse_unavailable(named: str) -> None:
@@ -79,10 +117,15 @@ def _refuse_unavailable(named: str) -> None:
         raise ServiceError(f"{named}:// cannot be used here: what it needs is not installed", hint=hint)
 
 
-def _unreadable(named: str) -> ServiceError:
+def _unreadable(named: str, url: str) -> ServiceError:
     from monitor.files.problems import did_you_mean
 
     services = _catalogue()
+    if named in {"mqtt", "mqtts"} and _MQTT_5.search(url):
+        # apprise 2.2 gives paho-mqtt a `clean_session`, which that refuses for MQTT 5
+        return ServiceError(
+            f"{named}:// does not work with version 5 of MQTT", hint="leave version= out: 3.1.1 is used"
+        )
     if named in services:
         return ServiceError(f"not a usable {named}:// URL", hint=f"see https://appriseit.com/services/ for {named}://")
     known = (word for word in services.schemas() if word not in LOCAL)
@@ -104,7 +147,7 @@ def _apprise() -> Any:
 @lru_cache(maxsize=1)
 def _loaded() -> Any:
     """Import apprise once, with its loggers silenced before it can speak."""
-    from monitor.alert import answers
+    from monitor.alert import answers, mail
 
     discretion.impose()
     with warnings.catch_warnings():
@@ -113,6 +156,7 @@ def _loaded() -> Any:
 
         _catalogue().schemas()  # load the services now, under our lock
     answers.watch_requests()
+    mail.watch_smtplib()
     return apprise
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from monitor.cli import options, output
 from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from monitor.embedded.model import Model
 
 
 def register(app: typer.Typer) -> None:
@@ -27,11 +30,16 @@ def agent(
     strict_schema: Annotated[
         bool, typer.Option("--strict-schema", help="Refuse schema keywords that TinyFish refuses.")
     ] = False,
+    ignore_robots: Annotated[
+        bool, typer.Option("--ignore-robots", help="Read pages that their site's robots.txt asks not to read.")
+    ] = False,
     noisy: Annotated[bool, typer.Option("--noisy", hidden=True)] = False,
     workspace: options.WorkspaceOption = None,
     json: options.JsonOption = False,
 ) -> int:
     """Serve the TinyFish API on this machine: pages are fetched and read here, without an account."""
+    from monitor.cli import process
+
     settings = options.settings_of(workspace)
     host, colon, port = listen.rpartition(":")
     if not colon or not port.isdigit() or int(port) > 65_535:
@@ -44,7 +52,9 @@ def agent(
         int(port),
         allow_private=private,
         strict=strict_schema,
+        ignore_robots=ignore_robots or settings.ignore_robots,
         key=key,
+        model=process.language_model(settings),
         noisy=noisy,
         json=options.wants_json(json),
     )
@@ -53,7 +63,17 @@ def agent(
 
 
 async def _serve(
-    state: Path, host: str, port: int, *, allow_private: bool, strict: bool, key: str | None, noisy: bool, json: bool
+    state: Path,
+    host: str,
+    port: int,
+    *,
+    allow_private: bool,
+    strict: bool,
+    ignore_robots: bool,
+    key: str | None,
+    model: Model | None,
+    noisy: bool,
+    json: bool,
 ) -> None:
     from monitor.embedded.server import EmbeddedAgent
     from monitor.embedded.wobble import SEED
@@ -68,8 +88,10 @@ async def _serve(
             port=port,
             allow_private=allow_private,
             strict_schema=strict,
+            ignore_robots=ignore_robots,
             key=key,
             noise=SEED if noisy else None,
+            model=model,
         ) as served:
             if json:
                 output.data({"base_url": served.base_url})

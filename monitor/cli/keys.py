@@ -14,6 +14,7 @@ from typing import Self
 import structlog
 
 from monitor.agent.client import Client
+from monitor.engine.breaking import kept_up
 from monitor.engine.desk import Desk
 from monitor.engine.stops import probe_key
 from monitor.errors import MonitorError
@@ -34,6 +35,7 @@ class KeyKeeper:
         self._read = read
         self._desk = desk
         self._hung_up = asyncio.Event()
+        self._taken: Stamp | None = None  # of the files, when what they say was last taken up
         self._task: asyncio.Task[None] | None = None
 
     def _stamp(self) -> Stamp:
@@ -43,7 +45,8 @@ class KeyKeeper:
         return tuple(_stat(path) for path in paths)
 
     async def _run(self) -> None:
-        before = self._stamp()
+        if self._taken is None:
+            self._taken = self._stamp()
         while True:
             try:
                 async with asyncio.timeout(LOOK):
@@ -51,10 +54,10 @@ class KeyKeeper:
             except TimeoutError:
                 pass  # time for a look
             now = self._stamp()
-            if now != before or self._hung_up.is_set():
+            if now != self._taken or self._hung_up.is_set():
                 self._hung_up.clear()
-                before = now
                 await self._take_up()
+                self._taken = now  # not before: where taking it up breaks, it is tried again
 
     async def _take_up(self) -> None:
         try:
@@ -71,7 +74,7 @@ class KeyKeeper:
 
     async def __aenter__(self) -> Self:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hung_up.set)
-        self._task = asyncio.create_task(self._run(), name="API key")
+        self._task = asyncio.create_task(kept_up(self._run, self._desk.clock, "API key"), name="API key")
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -30,6 +30,7 @@ def configure(log: Log) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _tracebacks if log.format == "json" else _details_to_a_file,
             renderer,
+            _masked,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -39,6 +40,11 @@ def configure(log: Log) -> None:
 
 # Without local variables: one of them may be a secret (reliability.md F1).
 _tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
+
+def _masked(_logger: object, _method: str, line: Any) -> str:
+    """Mask secrets in a whole line, the words of foreign exceptions among them (reliability.md F1)."""
+    return output.masked(line)
 
 
 def _details_to_a_file(_logger: object, _method: str, event: Any) -> Any:

@@ -52,6 +52,7 @@ def _global(
 
 def _register() -> None:
     from monitor.cli import (
+        add,
         agent,
         cancel,
         daemon,
@@ -67,7 +68,22 @@ def _register() -> None:
         upkeep,
     )
 
-    for module in (define, run, daemon, records, outbox, explain, plan, tuning, cancel, upkeep, agent, doctor, demo):
+    for module in (
+        define,
+        add,
+        run,
+        daemon,
+        records,
+        outbox,
+        explain,
+        plan,
+        tuning,
+        cancel,
+        upkeep,
+        agent,
+        doctor,
+        demo,
+    ):
         module.register(app)
 
 

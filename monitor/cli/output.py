@@ -8,10 +8,17 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
+
+    from monitor.agent.masking import Mask
+
+_TOKEN = 10  # characters of a part of a URL: shorter ones are words of its path
 
 
 def data(value: object) -> None:
@@ -40,15 +47,54 @@ def plain(text: str) -> str:
 
 
 def details(error: BaseException) -> str:
-    """Write the traceback of an internal error to a private file and return its path; no local variables (F1)."""
+    """Write the traceback of an internal error to a private file and return its path.
+
+    No local variables, and the words of foreign exceptions with every secret masked (F1).
+    """
     import os
     import tempfile
     import traceback
 
     handle, path = tempfile.mkstemp(prefix="monitor-error-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write("".join(traceback.format_exception(error)))
+        file.write(masked("".join(traceback.format_exception(error))))
     return path
+
+
+def masked(text: str) -> str:
+    """Return `text` with every secret masked that this process has read, and the parts of those that are URLs."""
+    from monitor.files.secrets import read_so_far
+
+    mask, known = _masking()
+    for secret in read_so_far() - known:
+        mask.hide({secret, *_parts(secret)})
+        known.add(secret)
+    return mask.text(text)
+
+
+@cache
+def _masking() -> tuple[Mask, set[str]]:
+    """Return the mask of this process, and the secrets that it was told of."""
+    from monitor.agent.masking import Mask
+
+    return Mask(), set()
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """Yield what of a URL may be a token or a password: an exception seldom quotes the whole."""
+    import re
+    from urllib.parse import unquote
+
+    scheme, found, rest = secret.partition("://")
+    if not (scheme and found):
+        return
+    inside, _, after = rest.rpartition("@")
+    host, *path = re.split("[/?&=]", after)
+    host = "" if "." in host else host.partition(":")[0]  # some services take a token in its place
+    for part in (inside, *inside.split(":"), host, *path):
+        if len(part) >= _TOKEN:
+            yield part
+            yield unquote(part)
 
 
 def console(*, stderr: bool = False) -> Console:

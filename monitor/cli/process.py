@@ -13,17 +13,24 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from monitor.clock import WallClock
 from monitor.errors import UsageError
 from monitor.files import secrets
+from monitor.files.addresses import is_loopback
 
 if TYPE_CHECKING:
     from monitor.agent.client import Client
+    from monitor.alert.manners import Manners
     from monitor.alert.outbox import Outbox
+    from monitor.alert.targets import Targets
+    from monitor.embedded.model import Model
     from monitor.engine.desk import Desk
     from monitor.settings import Settings
+    from monitor.store.owners import Owner
     from monitor.store.store import Store
+    from monitor.store.writer import Writer
     from monitor.watch.load import Loaded
 
 
@@ -48,6 +55,22 @@ def require_key(settings: Settings) -> None:
 def state_folder(settings: Settings) -> Path:
     """Return the folder of the embedded database."""
     return settings.database.parent
+
+
+def language_model(settings: Settings) -> Model | None:
+    """Return the language model that the settings name, if any; raises UsageError where they name half of one."""
+    url, name, key = settings.llm_url, settings.llm_model, settings.llm_key
+    if url is None and name is None:
+        return None
+    if url is None or name is None:
+        given, lacking = ("llm_model", "MONITOR_LLM_URL") if url is None else ("llm_url", "MONITOR_LLM_MODEL")
+        raise UsageError(f"{given} is set ({settings.origins[given]}) and {lacking} is not", hint=f"set {lacking}")
+    parts = urlsplit(url)
+    if key is not None and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise UsageError("llm_key would be readable on the way", hint="MONITOR_LLM_URL must be https for a key")
+    from monitor.embedded.model import Model
+
+    return Model(url, name, key.reveal() if key is not None else None)
 
 
 def open_store(settings: Settings, *, create: bool = True) -> Store:
@@ -83,10 +106,58 @@ async def _client(stack: AsyncExitStack, settings: Settings, clock: WallClock, e
         agent = EmbeddedAgent(
             ledger=state_folder(settings) / "agent.db",
             allow_private=settings.allow_private,
+            ignore_robots=settings.ignore_robots,
             concurrency=max(2, settings.concurrency),
+            model=language_model(settings),
         )
         embedded_at = (await stack.enter_async_context(agent)).base_url
     return Client(embedded_at, "embedded", clock=clock, embedded=True)
+
+
+async def _store(stack: AsyncExitStack, settings: Settings) -> tuple[Store, Owner, Writer]:
+    """Open the store, its owner and its writer."""
+    from monitor.store.owners import Owner
+    from monitor.store.writer import Writer
+
+    store = stack.enter_context(open_store(settings))
+    owner = stack.enter_context(Owner.claim(state_folder(settings)))
+    writer = await stack.enter_async_context(Writer(store))
+    await writer(store.release, owner.dead)  # what a killed sender had in hand is sent again, marked
+    return store, owner, writer
+
+
+def _telling(told: asyncio.Event, outbox: Outbox) -> Callable[[], None]:
+    """Return what wakes the sender and takes note that there was something to send."""
+
+    def tell() -> None:
+        told.set()
+        outbox.notify()
+
+    return tell
+
+
+def _targets(settings: Settings, loaded: Callable[[], Loaded], reveal: Callable[[str], str]) -> Callable[[], Targets]:
+    """Return what looks up the present targets: those of the settings, and those that stand in watches."""
+    from monitor.alert.targets import Targets
+
+    def targets() -> Targets:
+        present = loaded()
+        told = {watch.name: [each for rule in watch.notify for each in rule.to] for watch in present.watches.values()}
+        return Targets(settings.targets, told, reveal, complete=not present.errors)
+
+    return targets
+
+
+def _manners(settings: Settings, loaded: Callable[[], Loaded], *, gather: bool) -> Callable[[], Manners]:
+    """Return what looks up how messages are told at present: gathered or at once, and in which hours."""
+    from monitor.alert.manners import Manners
+
+    def manners() -> Manners:
+        tags = {watch.name: watch.tags[0] for watch in loaded().watches.values() if watch.tags}
+        wait = settings.group_wait if gather else timedelta(0)
+        return Manners(wait, settings.group_by, settings.quiet_hours, tags)
+
+    return manners
 
 
 @asynccontextmanager
@@ -104,42 +175,21 @@ async def opened(
     `embedded_at` is the base URL of an embedded agent that runs already, instead of one in this process (the demo's).
     With `gather` messages wait for others that go along (`group_wait`), in a daemon.
     """
-    from monitor.alert.manners import Manners
     from monitor.alert.outbox import Outbox
-    from monitor.alert.targets import Targets
+    from monitor.engine import screenshots
     from monitor.engine.desk import Desk
-    from monitor.store.owners import Owner
-    from monitor.store.writer import Writer
 
     require_key(settings)
     reveal = revealer(settings)
     async with AsyncExitStack() as stack:
-        store = stack.enter_context(open_store(settings))
-        owner = stack.enter_context(Owner.claim(state_folder(settings)))
-        writer = await stack.enter_async_context(Writer(store))
-        await writer(store.release, owner.dead)  # what a killed sender had in hand is sent again, marked
+        store, owner, writer = await _store(stack, settings)
         client = await stack.enter_async_context(await _client(stack, settings, clock, embedded_at))
 
-        def targets() -> Targets:
-            present = loaded()
-            told = {
-                watch.name: [each for rule in watch.notify for each in rule.to] for watch in present.watches.values()
-            }
-            return Targets(settings.targets, told, reveal, complete=not present.errors)
-
-        def manners() -> Manners:
-            tags = {watch.name: watch.tags[0] for watch in loaded().watches.values() if watch.tags}
-            wait = settings.group_wait if gather else timedelta(0)
-            return Manners(wait, settings.group_by, settings.quiet_hours, tags)
-
+        targets, manners = _targets(settings, loaded, reveal), _manners(settings, loaded, gather=gather)
         chance = random.SystemRandom()
         outbox = Outbox(store, writer, targets, clock, sender=owner.id, chance=chance, manners=manners)
+        outbox.attach_from(screenshots.folder(store.path))
         told = asyncio.Event()
-
-        def tell() -> None:
-            told.set()
-            outbox.notify()
-
         desk = Desk(
             store=store,
             writer=writer,
@@ -147,7 +197,7 @@ async def opened(
             clock=clock,
             owner=owner,
             reveal=reveal,
-            told=tell,
+            told=_telling(told, outbox),
             everyone=lambda: [watch for watch in loaded().watches.values() if watch.enabled],
             runs_per_day=settings.runs_per_day,
         )

@@ -16,10 +16,11 @@ import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from monitor.embedded import wire
+from monitor.embedded.captures import Kind
 from monitor.embedded.ledger import Query
 from monitor.embedded.order import MAX_BODY, Order, parse
 from monitor.embedded.refusal import RequestError, invalid, issue
@@ -27,6 +28,13 @@ from monitor.embedded.runner import Flight, Runner
 from monitor.errors import StoreError
 
 log = structlog.get_logger(__name__)
+
+# A captured page is somebody else's: no script of it runs with this agent's origin, should a browser open it.
+_FOREIGN = {
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Disposition": "attachment",
+}
 
 Start = Callable[[Order, str], Awaitable[Flight]]
 
@@ -49,6 +57,9 @@ class Api:
             Route("/v1/runs", self.list_runs, methods=["GET"]),
             Route("/v1/runs/{run_id}", self.get_run, methods=["GET"]),
             Route("/v1/runs/{run_id}/cancel", self.cancel_run, methods=["POST"]),
+            Route("/v1/runs/{run_id}/steps/{step_id}/screenshot", self.screenshot, methods=["GET"]),
+            Route("/v1/runs/{run_id}/steps/{step_id}/html", self.html, methods=["GET"]),
+            Route("/openapi.json", self.openapi, methods=["GET"]),
         ]
         handlers: dict[Any, Any] = {
             RequestError: _refused,
@@ -87,12 +98,41 @@ class Api:
         return _json({"data": [wire.shown(run, detail=False) for run in found.runs], "pagination": pagination})
 
     async def get_run(self, request: Request) -> Response:
-        """Return one run, with its steps."""
-        return _json(wire.shown(await self._runner.get(request.path_params["run_id"]), detail=True))
+        """Return one run, with its steps; `screenshots` says whether they hold their pictures or an address of each."""
+        form = screenshots(request.query_params)
+        run = await self._runner.get(request.path_params["run_id"])
+        pictures = await self._pictures(run, form, str(request.base_url)) if form != "none" else {}
+        return _json(wire.shown(run, detail=True, pictures=pictures))
+
+    async def screenshot(self, request: Request) -> Response:
+        """Return the picture of one step."""
+        return await self._capture(request, "screenshot", "image/jpeg")
+
+    async def html(self, request: Request) -> Response:
+        """Return the HTML that one step worked on."""
+        return await self._capture(request, "html", "text/html; charset=utf-8")
+
+    async def openapi(self, _request: Request) -> Response:
+        """Return the description of this API, as OpenAPI 3.1."""
+        from monitor.embedded.openapi import document
+
+        return _json(document())
 
     async def cancel_run(self, request: Request) -> Response:
         """Cancel one run; repeating it is harmless and always tells the true status."""
         return _json(await self._runner.cancel(request.path_params["run_id"]))
+
+    async def _capture(self, request: Request, kind: Kind, media_type: str) -> Response:
+        where = request.path_params
+        content = await self._runner.capture(where["run_id"], where["step_id"], kind)
+        return Response(content, media_type=media_type, headers=_FOREIGN)
+
+    async def _pictures(self, run: dict[str, Any], form: str, base: str) -> dict[str, str]:
+        """Return the screenshots of a run's steps, as base64 or as addresses."""
+        kept = await self._runner.captured(run["run_id"], "screenshot")
+        if form == "url":
+            return {step: f"{base}v1/runs/{run['run_id']}/steps/{step}/screenshot" for step in kept}
+        return {step: base64.b64encode(content).decode() for step, content in kept.items()}
 
     async def _order(self, request: Request) -> Order:
         body = bytearray()
@@ -148,6 +188,14 @@ def query(parameters: Any) -> Query:
     return asked
 
 
+def screenshots(parameters: Any) -> str:
+    """Return the form in which screenshots are asked for: none, base64 or url; raises RequestError 400."""
+    form: str = parameters.get("screenshots", "none")
+    if form not in ("none", "base64", "url"):
+        raise invalid([issue(["screenshots"], "screenshots must be none, base64 or url")])
+    return form
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in words:
@@ -158,10 +206,9 @@ def _one_of(*words: str) -> Callable[[str], str]:
 
 
 def _limit(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 100:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= 100):
         raise ValueError(text)
-    return number
+    return int(text)
 
 
 def _short(text: str) -> str:
@@ -184,13 +231,13 @@ def _seq(text: str) -> int:
         word, _, number = base64.urlsafe_b64decode(text.encode("ascii")).decode("ascii").partition(":")
     except (binascii.Error, UnicodeError) as problem:
         raise ValueError(text) from problem
-    if word != "seq" or not 0 < int(number) < 2**62:
+    if word != "seq" or not (number.isdecimal() and len(number) < 20 and 0 < int(number) < 2**62):
         raise ValueError(text)
     return int(number)
 
 
 def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse(value, status_code=status, headers=headers)
+    return Response(wire.dumped(value), status_code=status, headers=headers, media_type="application/json")
 
 
 def refusal_response(refusal: RequestError) -> Response:
@@ -217,4 +264,5 @@ async def _http_error(_request: Request, problem: Exception) -> Response:
     assert isinstance(problem, HTTPException)
     codes = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
     message = f"{problem.detail}: the embedded agent serves /v1/automation/run, run-async, run-sse and /v1/runs"
-    return refusal_response(RequestError(problem.status_code, codes.get(problem.status_code, "INVALID_INPUT"), message))
+    refusal = RequestError(problem.status_code, codes.get(problem.status_code, "INVALID_INPUT"), message)
+    return _json(refusal.body(), problem.status_code, dict(problem.headers or {}))

@@ -37,7 +37,7 @@ class RunError(MonitorError):
 def of_fetch(problem: FetchError, url: str) -> RunError:
     """Return the failure of a run whose page at `url` could not be fetched; what may pass by itself is UNKNOWN."""
     busy = problem.code.startswith("http_5") or problem.code == "http_429"
-    of_site = problem.code in _UNREACHED or problem.code.startswith("http_")
+    of_site = problem.code in _UNREACHED or problem.code == "robots" or problem.code.startswith("http_")
     code = "SITE_BLOCKED" if of_site else "TIMEOUT" if problem.code == "timeout" else "TASK_FAILED"
     passing = busy or problem.code in {"dns", "connect", "timeout", "protocol"}
     return RunError(
@@ -53,6 +53,8 @@ def _help(code: str) -> str | None:
         return "the site refuses plain readers; look less often, or watch this page with TinyFish"
     if code in _GONE:
         return "check the url: the page may have moved"
+    if code == "proxy":
+        return "check proxy_config: its url, username and password"
     if code == "dns":
         return "check the host in the url, and that this machine has a network"
     return "the site may be down; the next run tries again" if code.startswith("http_5") or code == "connect" else None

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from monitor.embedded.captures import Captures, Kind
 from monitor.embedded.owners import Owner
 from monitor.errors import StoreBusy, StoreCorrupt, StoreError, StoreNewer, StoreUnwritable
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 _KEEP = 10_000
+_CAPTURE_BYTES = 256 * 1024 * 1024  # as stored; the oldest captures go first
 _TABLE = """
 CREATE TABLE IF NOT EXISTS runs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -34,6 +37,16 @@ CREATE TABLE IF NOT EXISTS runs (
     owner TEXT NOT NULL,
     record TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS captures (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL,
+    step_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    content BLOB NOT NULL,
+    UNIQUE (run_id, step_id, kind)
+);
+CREATE INDEX IF NOT EXISTS captures_sizes ON captures (seq, size);
 CREATE INDEX IF NOT EXISTS runs_unfinished ON runs (owner) WHERE status IN ('PENDING', 'RUNNING');
 """
 
@@ -98,6 +111,27 @@ class Ledger:
                 "UPDATE runs SET status = ?, record = ? WHERE run_id = ?", (run["status"], _dump(run), run["run_id"])
             )
 
+    def keep(self, run_id: str, captures: Captures) -> None:
+        """Store the captures of a run, compressed, and forget the oldest beyond 256 MiB."""
+        packed = [(run_id, step, kind, zlib.compress(content, 6)) for step, kind, content in captures]
+        rows = [(run, step, kind, len(content), content) for run, step, kind, content in packed]
+        insert = "INSERT OR REPLACE INTO captures (run_id, step_id, kind, size, content) VALUES (?, ?, ?, ?, ?)"
+        beyond = (
+            "DELETE FROM captures WHERE seq IN (SELECT seq FROM"
+            " (SELECT seq, sum(size) OVER (ORDER BY seq DESC) AS above FROM captures) WHERE above > ?)"
+        )
+        with self._translated():
+            self._db.executemany(insert, rows)
+            self._db.execute(beyond, (_CAPTURE_BYTES,))
+
+    def captured(self, run_id: str, kind: Kind) -> dict[str, bytes]:
+        """Return what was captured of a run, by step."""
+        with self._translated():
+            rows = self._db.execute(
+                "SELECT step_id, content FROM captures WHERE run_id = ? AND kind = ? ORDER BY seq", (run_id, kind)
+            ).fetchall()
+        return {step: zlib.decompress(content) for step, content in rows}
+
     def get(self, run_id: str) -> dict[str, Any] | None:
         """Return a run, or None if there is no such run."""
         with self._translated():
@@ -123,13 +157,14 @@ class Ledger:
         return Found([_load(record) for _seq, record in rows], total, rows[-1][0] if more else None)
 
     def prune(self) -> None:
-        """Forget finished runs beyond the newest 10,000."""
+        """Forget finished runs beyond the newest 10,000, and what was captured of them."""
         with self._translated():
             self._db.execute(
                 "DELETE FROM runs WHERE status NOT IN ('PENDING', 'RUNNING')"
                 " AND seq <= (SELECT max(seq) FROM runs) - ?",
                 (_KEEP,),
             )
+            self._db.execute("DELETE FROM captures WHERE run_id NOT IN (SELECT run_id FROM runs)")
 
     def close(self) -> None:
         """Close the file and let go of its runs; closing twice is harmless."""

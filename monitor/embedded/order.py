@@ -7,16 +7,22 @@ that silently came another way would not be what was asked.
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 
+from monitor.embedded.captures import Kind
 from monitor.embedded.refusal import RequestError, invalid, issue
+from monitor.fetch import Proxy as FetchProxy
+from monitor.fetch import proxies
+from monitor.fetch.addresses import names_loopback
 
 MAX_BODY = 1024 * 1024
 MAX_GOAL = 20_000
 _Whole = Annotated[int, Strict()]
-_UNSUPPORTED = "is not supported by the embedded agent yet"
+_UNSUPPORTED = "is not supported by the embedded agent"
 
 
 class _Part(BaseModel):
@@ -24,9 +30,34 @@ class _Part(BaseModel):
 
 
 class Proxy(_Part):
-    """`proxy_config`."""
+    """`proxy_config`; type `custom` is a proxy of the user's own, `tetra` (the default) one of TinyFish's."""
 
     enabled: Annotated[bool, Strict()]
+    type: Literal["tetra", "custom"] = "tetra"
+    country_code: Annotated[str, Field(pattern=r"^[A-Za-z]{2}$")] | None = None
+    url: Annotated[str, Field(max_length=2_083)] | None = Field(default=None, repr=False)
+    username: Annotated[str, Field(max_length=1_000)] | None = Field(default=None, repr=False)
+    password: Annotated[str, Field(max_length=1_000)] | None = Field(default=None, repr=False)
+
+    def custom(self) -> FetchProxy | None:
+        """Return the proxy that pages are to be fetched through, or None."""
+        if not self.enabled or self.url is None:
+            return None
+        return FetchProxy(self.url, self.username, self.password)
+
+
+class CaptureConfig(_Part):
+    """`capture_config`: what is kept of the steps."""
+
+    html: Annotated[bool, Strict()] = False
+    screenshots: Annotated[bool, Strict()] = False
+    snapshots: Annotated[bool, Strict()] = False
+    elements: Annotated[bool, Strict()] = False
+    recording: Annotated[bool, Strict()] = False
+
+    def wants(self, kind: Kind) -> bool:
+        """Return whether captures of this kind are kept."""
+        return self.html if kind == "html" else self.screenshots
 
 
 class AgentConfig(_Part):
@@ -45,9 +76,9 @@ class Order(_Part):
     browser_profile: Literal["lite", "stealth"] = "lite"
     proxy_config: Proxy | None = None
     agent_config: AgentConfig = AgentConfig()
-    capture_config: dict[str, bool] = Field(default_factory=dict)
+    capture_config: CaptureConfig = CaptureConfig()
     output_schema: dict[str, Any] | None = None
-    webhook_url: str | None = None
+    webhook_url: Annotated[str, Field(min_length=1, max_length=2_083)] | None = Field(default=None, repr=False)
     use_profile: Annotated[bool, Strict()] = False
     profile_id: str | None = None
     use_vault: Annotated[bool, Strict()] = False
@@ -57,17 +88,32 @@ class Order(_Part):
 def parse(body: bytes, *, strict_schema: bool) -> Order:
     """Return the order that `body` holds; raises RequestError (400 INVALID_INPUT) with every issue found."""
     try:
-        fields = json.loads(body)
+        fields = json.loads(body, parse_constant=_refused_number, parse_float=_finite)
     except (ValueError, RecursionError) as problem:
         raise RequestError(400, "INVALID_INPUT", "the request body is not JSON", issues=[]) from problem
     try:
         order = Order.model_validate(fields)
     except ValidationError as problem:
         raise invalid([_issue(error) for error in problem.errors(include_url=False, include_input=False)]) from problem
-    issues = [*_unsupported(order), *_schema_issues(order.output_schema, strict=strict_schema)]
+    issues = [*_unsupported(order), *_proxy_issues(order.proxy_config), *_webhook_issues(order.webhook_url)]
+    issues += _schema_issues(order.output_schema, strict=strict_schema)
     if issues:
         raise invalid(issues)
+    gated = [name for name in ("elements", "recording") if getattr(order.capture_config, name)]
+    if gated:  # the API's own answer to accounts without these features (agent-api.md 3)
+        raise RequestError(403, "FORBIDDEN", f"capture_config.{gated[0]} is not available on the embedded agent")
     return order
+
+
+def _refused_number(text: str) -> float:
+    raise ValueError(f"{text} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is no number that can be kept")
+    return number
 
 
 def _issue(error: Any) -> dict[str, Any]:
@@ -76,19 +122,42 @@ def _issue(error: Any) -> dict[str, Any]:
 
 
 def _unsupported(order: Order) -> list[dict[str, Any]]:
-    refused = {
-        "webhook_url": order.webhook_url is not None,
-        "use_profile": order.use_profile,
-        "use_vault": order.use_vault,
-    }
+    refused = {"use_profile": order.use_profile, "use_vault": order.use_vault}
     issues = [issue([name], f"{name} {_UNSUPPORTED}") for name, asked in refused.items() if asked]
-    if order.proxy_config and order.proxy_config.enabled:
-        issues.append(issue(["proxy_config"], f"proxy_config {_UNSUPPORTED}"))
     if order.profile_id is not None and not order.use_profile:
         issues.append(issue(["profile_id"], "profile_id needs use_profile: true"))
     if order.credential_item_ids is not None and not order.use_vault:
         issues.append(issue(["credential_item_ids"], "credential_item_ids needs use_vault: true"))
     return issues
+
+
+def _proxy_issues(proxy: Proxy | None) -> list[dict[str, Any]]:
+    if proxy is None or not proxy.enabled:
+        return []
+    if proxy.type == "tetra":
+        words = "proxies of type tetra are TinyFish's own; the embedded agent uses type custom, with a url"
+        return [issue(["proxy_config"], words)]
+    found = proxy.custom()
+    if found is None:
+        return [issue(["proxy_config", "url"], "type custom needs a url")]
+    wrong = proxies.problem(found)
+    issues = [issue(["proxy_config", "url"], wrong)] if wrong else []
+    if proxy.password is not None and proxy.username is None:
+        issues.append(issue(["proxy_config", "password"], "password needs a username"))
+    return issues
+
+
+def _webhook_issues(url: str | None) -> list[dict[str, Any]]:
+    if url is None:
+        return []
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        host = ""
+    if host and (parts.scheme == "https" or (parts.scheme == "http" and names_loopback(host))):
+        return []
+    return [issue(["webhook_url"], "webhook_url must be an https url (http on loopback only)")]
 
 
 def _schema_issues(schema: dict[str, Any] | None, *, strict: bool) -> list[dict[str, Any]]:

@@ -12,12 +12,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
 from monitor.clock import Clock
 from monitor.embedded import wire
+from monitor.embedded.captures import Captures, Kind, absent
 from monitor.embedded.failure import RunError
 from monitor.embedded.ledger import Found, Ledger, Query, cut
 from monitor.embedded.order import Order
@@ -35,11 +36,13 @@ _T = TypeVar("_T")
 class Result:
     """What the work of a run found, and where each value came from (kept in the run object as `extraction`).
 
-    `value` is an object, unless noise has wrapped it (`wobble`).
+    `value` is an object, unless noise has wrapped it (`wobble`). `validation` is the run's `schema_validation`: of the
+    value as it was read.
     """
 
     value: Any
     extraction: dict[str, Any]
+    validation: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,20 @@ class Room:
     queue_limit: int
 
 
-Step = Callable[[str], None]
+class Step(Protocol):
+    """How work tells what it does: called with a purpose it records one step, to which captures can be added."""
+
+    def __call__(self, purpose: str) -> None:
+        """Record one step; raises RunError when the order allows no more."""
+        ...
+
+    def keep(self, kind: Kind, content: bytes) -> None:
+        """Keep a capture of the step under way, if the order asks for its kind and it fits."""
+        ...
+
+
 Work = Callable[[Order, Step], Awaitable[Result]]
+Ended = Callable[[Order, dict[str, Any]], None]
 
 
 @dataclass(eq=False, slots=True)
@@ -65,6 +80,7 @@ class Flight:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     step_began: float = 0.0
+    captures: Captures = field(default_factory=Captures)
 
     def tell(self, event: dict[str, Any] | None) -> None:
         """Hand an event to every listener; None means that the stream is cut."""
@@ -75,12 +91,15 @@ class Flight:
 class Runner:
     """The runs of one agent. Ledger calls go through one thread, so that a slow disk never stops the loop."""
 
-    def __init__(self, ledger: Ledger, clock: Clock, work: Work, new_id: Callable[[], str], room: Room) -> None:
+    def __init__(
+        self, ledger: Ledger, clock: Clock, work: Work, new_id: Callable[[], str], room: Room, ended: Ended
+    ) -> None:
         self._ledger = ledger
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedded-ledger")
         self._clock = clock
         self._work = work
         self._new_id = new_id
+        self._ended = ended  # told each end, except those of stopping
         self._places = asyncio.Semaphore(room.concurrency)
         self._flights: dict[str, Flight] = {}
         self._created = 0
@@ -127,6 +146,8 @@ class Runner:
         flight = self._flights.get(run_id)
         run = await self.get(run_id)
         message = None
+        if flight is None and run["status"] not in wire.TERMINAL:
+            raise RequestError(409, "CONFLICT", "another process of this workspace works on this run: cancel it there")
         if flight is None:
             message = "Run already cancelled" if run["status"] == "CANCELLED" else "Run already finished"
         elif run["_transport"] == "sync":
@@ -137,6 +158,22 @@ class Runner:
             message = None if run["status"] == "CANCELLED" else "Run already finished"
         at = run["finished_at"] if run["status"] == "CANCELLED" else None
         return {"run_id": run_id, "status": run["status"], "cancelled_at": at, "message": message}
+
+    async def capture(self, run_id: str, step_id: str, kind: Kind) -> bytes:
+        """Return what was kept of a step; raises RequestError 404, with what to ask for to have it."""
+        run = await self.get(run_id)
+        content = (await self.captured(run_id, kind)).get(step_id)
+        if content is None:
+            known = any(step["id"] == step_id for step in run["steps"])
+            raise RequestError(404, "NOT_FOUND", absent(kind) if known else "Step not found")
+        return content
+
+    async def captured(self, run_id: str, kind: Kind) -> dict[str, bytes]:
+        """Return what was kept of a run, by step."""
+        flight = self._flights.get(run_id)
+        if flight is not None:
+            return flight.captures.of(kind)
+        return await self._in_thread(self._ledger.captured, run_id, kind)
 
     async def stop(self) -> None:
         """End every run in flight as cut, cut the streams, and close the ledger."""
@@ -165,7 +202,7 @@ class Runner:
         try:
             await self._save(flight.run)
             async with asyncio.timeout(limit):
-                found = await self._work(flight.order, lambda purpose: self._step(flight, purpose))
+                found = await self._work(flight.order, _Steps(self, flight))
         except RunError as failure:
             return flight.run | {"status": "FAILED", "error": failure.error(), "extraction": failure.extraction}
         except TimeoutError:
@@ -175,9 +212,10 @@ class Runner:
             log.exception("embedded_run_broke", run_id=flight.run["run_id"])
             broken = RunError("INTERNAL_ERROR", "the embedded agent failed on this page", category="SYSTEM_FAILURE")
             return flight.run | {"status": "FAILED", "error": broken.error()}
-        return flight.run | {"status": "COMPLETED", "result": found.value, "extraction": found.extraction}
+        done = {"status": "COMPLETED", "result": found.value, "extraction": found.extraction}
+        return flight.run | done | {"schema_validation": found.validation}
 
-    def _step(self, flight: Flight, purpose: str) -> None:
+    def step(self, flight: Flight, purpose: str) -> None:
         """Record one step and tell it; raises RunError when the order allows no more."""
         steps = flight.run["steps"]
         allowed = flight.order.agent_config.max_steps
@@ -205,12 +243,15 @@ class Runner:
         now = self.now()
         run = run | {"finished_at": now, "num_of_steps": len(run["steps"])}
         try:
+            await self._save_captures(flight)
             await self._save(run)
         finally:  # whoever asked for this end may be cancelled; the run has ended all the same
             flight.run = run
             flight.tell(wire.complete(run, now))
             flight.ended.set()
             self._flights.pop(run["run_id"], None)
+            if not self.stopping:
+                self._ended(flight.order, run)
         if flight.task is not None and flight.task is not asyncio.current_task():
             flight.task.cancel()
 
@@ -222,7 +263,33 @@ class Runner:
             # until the next start.
             log.exception("embedded_ledger_not_written", run_id=run["run_id"], problem=str(problem))
 
+    async def _save_captures(self, flight: Flight) -> None:
+        if not flight.captures:
+            return
+        try:
+            await self._in_thread(self._ledger.keep, flight.run["run_id"], flight.captures)
+        except StoreError as problem:  # what a run found matters more than its pictures
+            log.warning("embedded_captures_not_written", run_id=flight.run["run_id"], problem=str(problem))
+
     async def _in_thread(self, call: Callable[..., _T], *arguments: Any) -> _T:
         if self._closed:
             raise RequestError(503, "SERVICE_BUSY", "the embedded agent is stopping", retry_after=1)
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """The steps of one flight, as its work sees them."""
+
+    runner: Runner
+    flight: Flight
+
+    def __call__(self, purpose: str) -> None:
+        """Record one step; raises RunError when the order allows no more."""
+        self.runner.step(self.flight, purpose)
+
+    def keep(self, kind: Kind, content: bytes) -> None:
+        """Keep a capture of the step under way, if the order asks for its kind and it fits."""
+        steps = self.flight.run["steps"]
+        if steps and self.flight.order.capture_config.wants(kind) and not self.flight.ending:
+            self.flight.captures.put(steps[-1]["id"], kind, content)

@@ -19,19 +19,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from monitor.clock import Clock, WallClock
+from monitor.embedded.browser import Browser
 from monitor.embedded.ledger import Ledger
 from monitor.embedded.order import Order
 from monitor.embedded.reading import Reader
 from monitor.embedded.runner import Flight, Room, Runner, Work
 from monitor.embedded.shop import Shop
+from monitor.embedded.webhooks import Webhooks
 from monitor.embedded.wobble import Noise
 from monitor.errors import UsageError
 from monitor.fetch import Policy
+from monitor.fetch.pace import Pace
+from monitor.fetch.visitor import Visitor
 
 if TYPE_CHECKING:
     import uvicorn
 
+    from monitor.embedded.model import Model
+
 STOP_SECONDS = 2.0
+HOST_INTERVAL = 1.0
+HOST_PLACES = 2
 
 
 def _new_id() -> str:
@@ -44,7 +52,9 @@ class EmbeddedAgent:
 
     `port` 0 takes a free one. Loopback pages may be read while it listens on loopback; other private addresses only
     with `allow_private`. `key` None: any key or none is accepted, which is refused beyond loopback. `heartbeat` in
-    seconds. `noise` is the seed by which every answer wobbles; None is no noise.
+    seconds. A public host is asked for one page in `host_interval` seconds, and two at once at most; what its
+    robots.txt forbids is not read, unless with `ignore_robots`. `noise` is the seed by which every answer wobbles;
+    None is no noise. `model` is asked for what extraction leaves open.
     """
 
     ledger: Path
@@ -52,6 +62,8 @@ class EmbeddedAgent:
     port: int = 0
     allow_private: bool = False
     strict_schema: bool = False
+    ignore_robots: bool = False
+    host_interval: float = HOST_INTERVAL
     concurrency: int = 4
     queue_limit: int = 1_000
     demo_site: bool = True
@@ -60,6 +72,7 @@ class EmbeddedAgent:
     clock: Clock = field(default_factory=WallClock)
     shop: Shop | None = None
     noise: int | None = None
+    model: Model | None = field(default=None, repr=False)
     new_id: Callable[[], str] = _new_id
 
     @property
@@ -132,26 +145,33 @@ class EmbeddedAgent:
 
     async def _serve(self, ready: asyncio.Event) -> None:
         threads = ThreadPoolExecutor(max(1, min(self.concurrency, 4)), thread_name_prefix="embedded-extract")
-        work: Work = Reader(self._policy(), threads)
+        policy = self.policy
+        browser = Browser(policy)
+        work: Work = Reader(self._visitor(policy), threads, browser, self.model)
         if self.noise is not None:
             work = Noise(work, self.noise)
         room = Room(self.concurrency, self.queue_limit)
-        runner = Runner(self._ledger, self.clock, work, self.new_id, room)
         try:
             async with asyncio.TaskGroup() as group:
+                webhooks = Webhooks(policy, self.clock, group)
+                runner = Runner(self._ledger, self.clock, work, self.new_id, room, webhooks.ended)
                 server = _server(self._application(runner, group), ready)
                 web = group.create_task(server.serve(sockets=[self._socket]), name="embedded-agent-web")
                 stopped = group.create_task(self._stopping.wait(), name="embedded-agent-stop")
                 await asyncio.wait({web, stopped}, return_when=asyncio.FIRST_COMPLETED)
                 stopped.cancel()
                 await runner.stop()
+                webhooks.stop()
                 server.should_exit = True
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
             self._ledger.close()
             self._socket.close()
+            await browser.aclose()
 
-    def _policy(self) -> Policy:
+    @property
+    def policy(self) -> Policy:
+        """What pages may be fetched; valid once the agent was entered (it names the port of the demo pages)."""
         from monitor.embedded.gate import DEMO_HOST
 
         local = self._loopback or self.allow_private
@@ -159,6 +179,11 @@ class EmbeddedAgent:
         address = anywhere.get(self.host, self.host)
         pins = {DEMO_HOST: (address, self.port)} if self.shop is not None else {}
         return Policy(allow_loopback=local, allow_private=self.allow_private, pins=pins)
+
+    def _visitor(self, policy: Policy) -> Visitor:
+        wall = WallClock()  # other people's servers live in real time, however fast this agent's clock is driven
+        pace = Pace(self.host_interval, HOST_PLACES, monotonic=wall.monotonic, sleep=wall.sleep)
+        return Visitor(policy, pace=pace, monotonic=wall.monotonic, obey_robots=not self.ignore_robots)
 
     def _application(self, runner: Runner, group: asyncio.TaskGroup) -> Any:
         from monitor.embedded.api import Api

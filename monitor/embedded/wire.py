@@ -33,8 +33,16 @@ def event(kind: str, now: str, run_id: str | None = None, **fields: Any) -> dict
 
 def frame(value: dict[str, Any]) -> bytes:
     """Return the bytes of one event of the stream: one `data:` line and an empty one."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)
-    return f"data: {text}\n\n".encode()
+    return b"data: " + dumped(value) + b"\n\n"
+
+
+def dumped(value: Any) -> bytes:
+    """Return a value as JSON that no reader breaks at: on one line, halves of surrogate pairs and all."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(_LINE_ENDS)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
 def complete(run: dict[str, Any], now: str) -> dict[str, Any]:
@@ -47,6 +55,7 @@ def complete(run: dict[str, Any], now: str) -> dict[str, Any]:
 
 def new_run(run_id: str, order: Order, transport: str, now: str) -> dict[str, Any]:
     """Return the run object of a run that was just created; `transport` is one of sync, async, sse and not shown."""
+    proxy = order.proxy_config
     return {
         "run_id": run_id,
         "status": "PENDING",
@@ -59,16 +68,28 @@ def new_run(run_id: str, order: Order, transport: str, now: str) -> dict[str, An
         "output_schema": order.output_schema,
         "error": None,
         "streaming_url": None,
-        "browser_config": {"proxy_enabled": False, "proxy_country_code": None},
+        "schema_validation": None,
+        "browser_config": {
+            "proxy_enabled": proxy is not None and proxy.enabled,
+            "proxy_country_code": proxy.country_code if proxy is not None and proxy.enabled else None,
+        },
         "video_url": None,
         "steps": [],
         "profile_attached": False,
+        "profile_id": None,
+        "profile_hint": None,
         "extraction": None,
         "_transport": transport,
     }
 
 
-def shown(run: dict[str, Any], *, detail: bool) -> dict[str, Any]:
-    """Return a run as the API shows it: whole, or without steps and video as in lists."""
+def shown(run: dict[str, Any], *, detail: bool, pictures: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return a run as the API shows it: whole, or without steps and video as in lists.
+
+    `pictures` are the screenshots to show, by step: base64 or an address.
+    """
     hidden = {"_transport"} if detail else {"_transport", "steps", "video_url", "extraction"}
-    return {name: value for name, value in run.items() if name not in hidden}
+    found = {name: value for name, value in run.items() if name not in hidden}
+    if detail and pictures:
+        found["steps"] = [step | {"screenshot": pictures.get(step["id"])} for step in run["steps"]]
+    return found

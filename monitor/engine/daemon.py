@@ -22,18 +22,16 @@ from monitor.clock import WallClock
 from monitor.engine import backoff
 from monitor.engine.absence import notice
 from monitor.engine.breaking import enduring, one_error
-from monitor.engine.cancel import GONE, cancel_run
 from monitor.engine.desk import Desk
 from monitor.engine.dispatch import Dispatcher
-from monitor.engine.execute import take_over
 from monitor.engine.first_seen import first_seen
+from monitor.engine.left_behind import LeftBehind
 from monitor.engine.patience import patiently
 from monitor.engine.pulse import Turn
 from monitor.engine.schedule import CATCH_UP, MOST_MISSED, Schedule, overdue
 from monitor.engine.signals import STOP_WITHIN, stop_signals
 from monitor.engine.spooling import clear
 from monitor.judge.decision import Verdict
-from monitor.store.records import Unfinished
 from monitor.watch.model import Watch
 from monitor.watch.run import Run, Trigger, new_id
 
@@ -42,7 +40,6 @@ __all__ = ["STOP_WITHIN", "Daemon", "once", "serve", "stop_signals"]
 log = structlog.get_logger("daemon")
 
 LOOK = 5.0  # seconds between looks for due retries and for rows that nobody works on
-LONGEST_LOOK = 600.0  # seconds between tries to finish one row that cannot be finished
 
 Skip = tuple[Verdict, str, str]
 Batch = Sequence[datetime]  # missed occurrences that are told together, carried by the last of them
@@ -71,8 +68,7 @@ class Daemon:
         # One queue for what runs and what does not: the records of missed occurrences are then committed before a newer
         # occurrence of the watch begins, and a kill in between loses none of them (`catch_up` begins at the newest).
         self._occurrences: asyncio.Queue[tuple[Watch, datetime, Skip | None, Batch]] = asyncio.Queue()
-        self._tries: dict[str, tuple[int, float]] = {}  # by run id: tries to finish its row, and when to try again
-        self._unknown: set[str] = set()  # runs of watches that are not defined, told once each
+        self._left_behind = LeftBehind(self.watches, desk, dispatcher, clock)
 
     @property
     def enabled(self) -> list[Watch]:
@@ -161,47 +157,8 @@ class Daemon:
         await self._occurrences.join()
 
     async def take_up(self) -> set[str]:
-        """Resume every run that nobody works on, of dead processes or of our own; returns the watches in flight.
-
-        One of our own is a row whose task broke off. Where it breaks off again, the pauses grow to ten minutes.
-        """
-        held = self.dispatcher.held()
-        unfinished = await patiently(self.desk, self.desk.store.unfinished)
-        self._tries = {left.run.id: self._tries.get(left.run.id, (0, 0.0)) for left in unfinished}
-        for left in unfinished:
-            if left.run.watch in held or left.run.watch in self.dispatcher.held():
-                continue
-            watch = self.watches.get(left.run.watch)
-            if watch is None:
-                self._let_go(left)
-            elif self._worth_a_try(left) and (left.owner == self.desk.owner.id or await take_over(left, self.desk)):
-                log.info("resuming", watch=watch.name, run=left.run.id, stage=left.stage)
-                self._count_try(left)
-                self.dispatcher.resume(watch, left)
-        return {left.run.watch for left in unfinished}
-
-    def _worth_a_try(self, left: Unfinished) -> bool:
-        return self.clock.monotonic() >= self._tries[left.run.id][1]
-
-    def _count_try(self, left: Unfinished) -> None:
-        tries = self._tries[left.run.id][0]
-        pause = min(LOOK * 2.0 ** min(tries, 16), LONGEST_LOOK)
-        self._tries[left.run.id] = (tries + 1, self.clock.monotonic() + pause)
-
-    def _let_go(self, left: Unfinished) -> None:
-        """Cancel the run of a watch that is gone (A7); where a definition cannot be read, it may be that watch's."""
-        if left.owner != self.desk.owner.id and self.desk.owner.alive(left.owner):
-            return
-        if not self.complete:
-            if left.run.id not in self._unknown:
-                self._unknown.add(left.run.id)
-                log.warning(
-                    "a run of a watch that cannot be read stays as it is", watch=left.run.watch, run=left.run.id
-                )
-        elif self._worth_a_try(left):
-            self._count_try(left)
-            log.info("cancelling the run of a watch that is gone", watch=left.run.watch, run=left.run.id)
-            self.dispatcher.end(left, lambda: cancel_run(self.desk, left, why=GONE))
+        """Resume every run that nobody works on, of dead processes or of our own; returns the watches in flight."""
+        return await self._left_behind.take_up(complete=self.complete)
 
     async def catch_up(self, now: datetime, *, fresh: bool = False) -> None:
         """Run the newest occurrence that each watch missed while nobody looked, and record the others as MISSED.

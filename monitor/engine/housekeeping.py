@@ -15,6 +15,7 @@ from typing import Self
 import structlog
 
 from monitor.alert.message import compose
+from monitor.engine import screenshots
 from monitor.engine.breaking import kept_up
 from monitor.engine.desk import Desk
 from monitor.engine.patience import patiently
@@ -83,6 +84,7 @@ class Housekeeping:
         while (count := await desk.writer(_next, slices.__next__)) is not None:
             removed += count
             await desk.clock.sleep(REST)
+        screenshots.prune(desk.store.path, desk.clock.now())
         if removed:
             log.info("removed old records", records=removed)
         return removed

@@ -47,7 +47,7 @@ class Journal:
             left *= 1 + starts.spread(self.run) / 10
             end = desk.clock.now() + timedelta(seconds=left)
             if end > self.until:
-                return starts.too_long(end)
+                return starts.too_long(end, further=self.further)
             await self.wait(left, "the API asked for fewer requests")
         if self.further and (stops := await patiently(desk, desk.store.stops)):
             return starts.withheld(stops[0])

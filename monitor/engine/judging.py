@@ -14,6 +14,7 @@ import structlog
 
 from monitor.agent.outcome import Code, Completed, Failed, Fault, Outcome
 from monitor.alert.message import compose
+from monitor.engine import screenshots
 from monitor.engine.desk import Desk
 from monitor.engine.patience import patiently
 from monitor.engine.stops import changes, quiet
@@ -84,6 +85,7 @@ async def _committed(watch: Watch, run: Run, outcome: Outcome, desk: Desk, decid
     now = desk.clock.now()
     decision = quiet(decide_on(state, now, await _looked_back(watch, outcome, desk, now)), state)
     deliveries = [item for note in decision.notifications for item in compose(note, watch, run, now)]
+    await screenshots.keep(watch, run, outcome.run_id, decision, desk)
     stops = await changes(watch, run, outcome, desk, now)
     record = await commit(run, outcome, decision, desk, now, deliveries=deliveries, stops=stops)
     if deliveries or stops:

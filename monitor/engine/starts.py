@@ -70,8 +70,11 @@ def again(run: Run, outcome: Outcome, tally: Tally, now: datetime, until: dateti
     found = _allowed(outcome, tally)
     if found is None:
         return None
-    found = replace(found, seconds=found.seconds * (1 + spread(run) / 10))
-    return found if now + timedelta(seconds=found.seconds) <= until else None
+    seconds = found.seconds * (1 + spread(run) / 10)
+    if now + timedelta(seconds=seconds) > until:
+        return None
+    # a pause of all runs is stretched by each of them when it waits (`Journal.starting`), not here a first time
+    return found if found.everyone else replace(found, seconds=seconds)
 
 
 def _allowed(outcome: Outcome, tally: Tally) -> Again | None:
@@ -123,9 +126,10 @@ def given_up(outcome: Outcome, tally: Tally) -> Outcome:
     return replace(outcome, fault=fault)
 
 
-def too_long(until: datetime) -> Fault:
-    """Return why a run is not started: all runs pause for longer than its window is open."""
-    message = f"the API asked for fewer requests: all runs pause until {until:%Y-%m-%d %H:%M:%S} UTC, none was sent"
+def too_long(until: datetime, *, further: bool = False) -> Fault:
+    """Return why a run is not started (not once more, if `further`): all runs pause for longer than its window."""
+    sent = "no further request" if further else "none"
+    message = f"the API asked for fewer requests: all runs pause until {until:%Y-%m-%d %H:%M:%S} UTC, {sent} was sent"
     return Fault(Code.RATE, message, hint="lower MONITOR_CONCURRENCY or spread the watches")
 
 

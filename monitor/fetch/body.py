@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterator
 
 from monitor.errors import FetchError
 
@@ -23,9 +23,13 @@ class Inflater:
         self._limit = limit
         self._total = 0
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """Return what `data` decompresses to; raises FetchError `too_large` beyond the limit, `encoding` if broken."""
-        pieces: list[bytes] = []
+    @property
+    def finished(self) -> bool:
+        """Whether the compressed data came to its own end, checksum included."""
+        return self._zlib.eof
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield what `data` decompresses to; raises FetchError `too_large` beyond the limit, `encoding` if broken."""
         while data and not self._zlib.eof:
             try:
                 piece = self._zlib.decompress(data, _STEP)
@@ -39,9 +43,8 @@ class Inflater:
             self._total += len(piece)
             if self._total > self._limit:
                 raise too_large(self._limit)
-            pieces.append(piece)
+            yield piece
             data = self._zlib.unconsumed_tail
-        return pieces
 
 
 def too_large(limit: int) -> FetchError:
@@ -50,24 +53,36 @@ def too_large(limit: int) -> FetchError:
     return FetchError(f"the page is larger than {size}", code="too_large")
 
 
-async def read(chunks: AsyncIterable[bytes], *, coding: str, limit: int) -> bytes:
-    """Return the whole body, decompressed, if it keeps within `limit` before and after; raises FetchError."""
-    coding = coding.strip().lower()
+async def read(chunks: AsyncIterable[bytes], *, coding: str, limit: int, cut: bool = False) -> bytes:
+    """Return the whole body, decompressed, if it keeps within `limit` before and after; raises FetchError.
+
+    With `cut`, of a body that is larger its beginning is returned.
+    """
+    body = bytearray()
+    try:
+        await _into(body, chunks, coding.strip().lower(), limit)
+    except FetchError as problem:
+        if not cut or problem.code != "too_large":
+            raise
+    return bytes(body[:limit])
+
+
+async def _into(body: bytearray, chunks: AsyncIterable[bytes], coding: str, limit: int) -> None:
     if coding in ("", "identity"):
         inflater = None
     elif coding in _WINDOW:
         inflater = Inflater(coding, limit)
     else:
         raise FetchError(f"the page is encoded as {coding[:40]!r}, which was not asked for", code="encoding")
-    body = bytearray()
     wire = 0
     async for chunk in chunks:
         wire += len(chunk)
-        if wire > limit:
-            raise too_large(limit)
         if inflater is None:
-            body += chunk
+            body += chunk[: limit + 1 - len(body)]
         else:
             for piece in inflater.feed(chunk):
                 body += piece
-    return bytes(body)
+        if wire > limit:
+            raise too_large(limit)
+    if inflater is not None and wire and not inflater.finished:
+        raise FetchError("the page's compressed data ends too early", code="encoding")

@@ -41,7 +41,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         if pinned:
             return await self._opening(self._sockets.connect_tcp(*pinned, timeout=timeout))
         error: Exception | None = None
-        for address in await self._permitted(host, port):
+        for address in await permitted(host, port, self._policy):
             self.reached_public = refused(address, self._policy.public_only()) is None
             try:
                 connecting = self._sockets.connect_tcp(address, port, timeout, local_address, socket_options)
@@ -73,20 +73,21 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         self._opened.append(stream)
         return stream
 
-    async def _permitted(self, host: str, port: int) -> list[str]:
-        addresses = await _resolve(host, port)
-        policy = self._policy
-        # A public-looking name that leads to loopback is its owner's doing: only allow_private covers that.
-        if policy.allow_loopback and not policy.allow_private and not names_loopback(host):
-            policy = policy.public_only()
-        reasons = {address: refused(address, policy) for address in addresses}
-        permitted = [address for address, reason in reasons.items() if reason is None]
-        if not permitted:
-            address, reason = next(iter(reasons.items()))
-            where = host if host == address else f"{host} ({address})"
-            hint = "allow_private opens private networks" if "private" in str(reason) else None
-            raise FetchError(f"{where} is {reason}", code="blocked_address", hint=hint)
-        return permitted[:MAX_ADDRESSES]
+
+async def permitted(host: str, port: int, policy: Policy) -> list[str]:
+    """Return the addresses of `host` that `policy` lets us reach; raises FetchError `blocked_address` or `dns`."""
+    addresses = await _resolve(host, port)
+    # A public-looking name that leads to loopback is its owner's doing: only allow_private covers that.
+    if policy.allow_loopback and not policy.allow_private and not names_loopback(host):
+        policy = policy.public_only()
+    reasons = {address: refused(address, policy) for address in addresses}
+    allowed = [address for address, reason in reasons.items() if reason is None]
+    if not allowed:
+        address, reason = next(iter(reasons.items()))
+        where = host if host == address else f"{host} ({address})"
+        hint = "allow_private opens private networks" if "private" in str(reason) else None
+        raise FetchError(f"{where} is {reason}", code="blocked_address", hint=hint)
+    return allowed[:MAX_ADDRESSES]
 
 
 async def _resolve(host: str, port: int) -> list[str]:

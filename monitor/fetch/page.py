@@ -34,8 +34,17 @@ def decode(content: bytes, content_type: str) -> tuple[str, str]:
 
     if not content or not is_textual(content_type):
         return "", ""
-    encoding, text = html_to_unicode(content_type or None, content)
+    encoding, text = html_to_unicode(content_type or None, content, auto_detect_fun=_undeclared)
     return text, encoding
+
+
+def _undeclared(content: bytes) -> str:
+    """Return what a page that names no encoding is in, as browsers decide it: UTF-8 if it is that, else windows-1252."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return "windows-1252"
+    return "utf-8"
 
 
 def is_textual(content_type: str) -> bool:

@@ -54,6 +54,22 @@ def origin(text: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
+def service(text: str) -> str | None:
+    """Return the url of a service of the user's own, None for an empty text; raises ValueError, without the text."""
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        fit = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fit = False
+    if not fit or parts.scheme not in {"http", "https"} or not re.fullmatch(r"[!-\[\]-~]{1,2083}", text):
+        raise ValueError("must be an http or https url, as in http://127.0.0.1:11434/v1")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be a url without a user name, a query or a fragment")
+    return text.rstrip("/")
+
+
 def ping(text: str) -> str:
     """Return an address that is asked for now and then; raises ValueError unless it is http or https.
 

@@ -20,6 +20,13 @@ def one_of(*words: str, later: Sequence[str] = ()) -> Callable[[str], str]:
     return read
 
 
+def one_line(text: str) -> str | None:
+    """Return a short printable text, None for an empty one; raises ValueError."""
+    if not text.isprintable() or len(text) > 200:
+        raise ValueError("must be one line of at most 200 characters")
+    return text or None
+
+
 def whole(low: int, high: int) -> Callable[[str], int]:
     """Return a reader of a whole number from `low` to `high`."""
 

@@ -45,6 +45,10 @@ class QuietHours:
             raise ValueError("from and to are the same time: hours that never end would hold messages for ever")
         return cls(first, last, zones.zone(zone).key, hold)
 
+    def __str__(self) -> str:
+        """Return the hours as they may be shown: `22:00-07:00 Europe/Berlin, holds change`."""
+        return f"{self.start:%H:%M}-{self.end:%H:%M} {self.zone}, holds {' and '.join(sorted(self.hold))}"
+
     def until(self, now: datetime) -> datetime | None:
         """Return the end of the hours that `now` (aware) lies in, in UTC; None when it lies in none."""
         zone = zones.zone(self.zone)

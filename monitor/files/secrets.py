@@ -18,6 +18,7 @@ from monitor.files import regular_files
 
 MAX_BYTES = 64 * 1024
 MASK = "***"
+_READ: set[str] = set()  # every value that was read in this process
 _REFERENCE = re.compile(r"\$\{([^}]*)\}?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}\Z")
 
@@ -29,6 +30,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         self._value = value
+        _READ.add(value)
 
     def reveal(self) -> str:
         """Return the value itself, for the one place that sends it."""
@@ -54,6 +56,11 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is not written to files or sent to other processes")
+
+
+def read_so_far() -> frozenset[str]:
+    """Return every secret that this process has read, for masking texts that others wrote (reliability.md F1)."""
+    return frozenset(value for value in _READ.copy() if "${" not in value)  # a reference may be shown
 
 
 @dataclass(frozen=True, slots=True)

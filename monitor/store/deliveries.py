@@ -105,6 +105,11 @@ def put_back(connection: Connection, ids: Collection[int], at: datetime, error: 
     return _change(connection, ids, ("sending",), state="pending", sender=None, next_at=at, error=error, **flagged)
 
 
+def accept(connection: Connection, ids: Collection[int], accepted: str) -> int:
+    """Remember which recipients of their target took messages that others of it did not."""
+    return _change(connection, ids, ("pending", "sending"), accepted=accepted)
+
+
 def bury(connection: Connection, ids: Collection[int], error: str, now: datetime, refused_by: str | None) -> int:
     """Give messages up: dead letters, kept and shown; they no longer hold up those behind them."""
     values = {"state": "dead", "sender": None, "done_at": now, "error": error, "refused_by": refused_by}

@@ -48,6 +48,11 @@ class Outbox(Part):
         with self._database.write() as connection:
             return messages.put_back(connection, _ids(which), max(at, now), error, repeat=repeat) > 0
 
+    def accept(self, which: Ids, accepted: str, now: datetime) -> bool:  # noqa: ARG002 - as every settlement has it
+        """Remember which recipients of a target took messages, as digests, while they wait for the others."""
+        with self._database.write() as connection:
+            return messages.accept(connection, _ids(which), accepted) > 0
+
     def bury(
         self,
         which: Ids,

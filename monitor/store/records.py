@@ -34,7 +34,8 @@ class NewDelivery:
 class Delivery:
     """One row of the outbox. `state` is pending, sending, done, dead or dropped; `attempts` counts sends begun.
 
-    `first_at` is when it was first tried since it waits. Of a dead letter `refused_by` is the digest of the target's
+    `first_at` is when it was first tried since it waits. `accepted` are digests of those recipients of the target that
+    took it while others did not, divided by blanks. Of a dead letter `refused_by` is the digest of the target's
     definition that refused it, empty where no definition had the target any more.
     """
 
@@ -57,6 +58,7 @@ class Delivery:
     first_at: datetime | None = None
     dropped_at: datetime | None = None
     cause: str | None = None
+    accepted: str | None = None
 
 
 def all_alike(watch: str) -> str:  # noqa: ARG001 - the signature of `Gathering.alike`

@@ -10,9 +10,7 @@ import json
 
 from monitor.watch.model import Watch
 
-GENERATION = frozenset(
-    {"url", "goal", "output_schema", "compare"}
-)  # a new one of these begins a new baseline
+GENERATION = frozenset({"url", "goal", "output_schema", "compare"})  # a new one of these begins a new baseline
 
 
 def digests(watch: Watch) -> dict[str, str]:

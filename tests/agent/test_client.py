@@ -15,10 +15,11 @@ import trustme
 
 from monitor.agent import client as client_module
 from monitor.agent import happenings as h
-from monitor.agent.client import Client, EventStream
+from monitor.agent.client import Client
 from monitor.agent.goal import goal_text
 from monitor.agent.outcome import Code
 from monitor.agent.request import body, hinted
+from monitor.agent.stream import EventStream
 from monitor.agent.transport import TROUBLE, Sent, tls_context, trouble
 from monitor.clock import WallClock
 from monitor.errors import AgentError, SecretError, UsageError

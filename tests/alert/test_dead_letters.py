@@ -136,7 +136,7 @@ async def test_three_days_without_any_target_is_seen(store: Store, clock: Simula
     for sink in sinks:
         sink.always = Answer(503)
     box = box_of(store, clock, named(sinks), told={"a": BOTH})
-    box.pace = replace(box.pace, look=HOUR)
+    box.pace = replace(box.pace, look=HOUR, first=HOUR, longest=12 * HOUR)
     say(store, clock, "a", BOTH)
     await rounds(box, clock, 2.9 * DAY)
     box._turned = clock.monotonic()

@@ -64,7 +64,7 @@ async def test_weeks_lose_nothing_and_keep_the_order(tmp_path: Path, clock: Simu
             with open_store(tmp_path) as store:
                 store.release(lambda sender, ours=f"life-{life}": sender != ours)  # type: ignore[misc]
                 box = box_of(store, clock, urls, manners=lambda: present[0], chance=seed, sender=f"life-{life}")
-                box.pace = replace(box.pace, look=6 * HOUR)
+                box.pace = replace(box.pace, look=6 * HOUR, first=300.0, longest=4 * HOUR)
                 for _ in range(5):
                     act(store, clock, world, present)
                     long = 12 * HOUR if world.broken else 20 * 24 * HOUR
@@ -77,7 +77,7 @@ async def test_weeks_lose_nothing_and_keep_the_order(tmp_path: Path, clock: Simu
             for watch in WATCHES:
                 store.resume_watch(watch, clock.now())
             end = box_of(store, clock, urls)
-            await rounds(end, clock, 3 * HOUR)
+            await rounds(end, clock, 6 * HOUR)
             assert store.outbox_counts() == {"pending": 0, "sending": 0, "dead": 0}
     assert clock.elapsed > 24 * HOUR
     check(world)

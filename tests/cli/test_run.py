@@ -206,7 +206,13 @@ def test_a_dead_target_keeps_the_message_for_later(workspace: Workspace, api: Sc
     said = workspace("run", "espresso-machine")
     assert said.code == 0
     assert "not delivered yet: 1" in said.err
-    assert workspace("status", "--json").json["outbox"] == {"pending": 1, "dead": 0}
+    assert workspace("status", "--json").json["outbox"] == {
+        "pending": 1,
+        "dead": 0,
+        "held": 0,
+        "held_until": None,
+        "refusing": [],
+    }
 
 
 def test_all_and_tag_choose_watches(workspace: Workspace, api: ScriptedApi) -> None:

@@ -151,8 +151,20 @@ async def test_without_a_schema_the_page_s_own_facts_are_the_result(client: http
         ({"goal": ""}, ["goal"]),
         ({"goal": 3}, ["goal"]),
         ({"browser_profile": "heavy"}, ["browser_profile"]),
-        ({"webhook_url": "https://hooks.example/"}, ["webhook_url"]),
+        ({"webhook_url": "http://hooks.example/"}, ["webhook_url"]),
+        ({"webhook_url": "ftp://127.0.0.1/"}, ["webhook_url"]),
+        ({"webhook_url": "http://[::1/"}, ["webhook_url"]),
         ({"proxy_config": {"enabled": True}}, ["proxy_config"]),
+        ({"proxy_config": {"enabled": True, "type": "custom"}}, ["proxy_config", "url"]),
+        ({"proxy_config": {"enabled": True, "type": "custom", "url": "socks5://p:1"}}, ["proxy_config", "url"]),
+        ({"proxy_config": {"enabled": True, "type": "custom", "url": "http://u:p@p:1"}}, ["proxy_config", "url"]),
+        (
+            {"proxy_config": {"enabled": True, "type": "custom", "url": "http://p:1", "password": "x"}},
+            ["proxy_config", "password"],
+        ),
+        ({"proxy_config": {"enabled": True, "country_code": "Germany"}}, ["proxy_config", "country_code"]),
+        ({"capture_config": {"html": "yes"}}, ["capture_config", "html"]),
+        ({"goal": "half of a pair: \ud800"}, ["goal"]),
         ({"proxy_config": {"type": "tetra"}}, ["proxy_config", "enabled"]),
         ({"use_vault": True}, ["use_vault"]),
         ({"use_profile": True}, ["use_profile"]),
@@ -163,6 +175,7 @@ async def test_without_a_schema_the_page_s_own_facts_are_the_result(client: http
         ({"output_schema": []}, ["output_schema"]),
         ({"output_schema": {"type": "array"}}, ["output_schema"]),
         ({"output_schema": {"properties": {"a": {"type": "strng"}}}}, ["output_schema"]),
+        ({"output_schema": {"properties": {"\ud800": {"type": "strng"}}}}, ["output_schema"]),
         ({"output_schema": {"properties": {"a": {"x-css": "p["}}}}, ["output_schema"]),
         ({"output_schema": {"properties": {"a": {"x-xpath": "//["}}}}, ["output_schema"]),
         ({"output_schema": {"properties": {"a": {"x-regex": "a"}}}}, ["output_schema"]),
@@ -172,7 +185,8 @@ async def test_without_a_schema_the_page_s_own_facts_are_the_result(client: http
 async def test_a_wrong_request_is_a_400_that_names_the_field(
     client: httpx.AsyncClient, fields: dict[str, Any], path: list[str]
 ) -> None:
-    response = await client.post("/v1/automation/run-async", json=order(**fields))
+    body = json.dumps(order(**fields))  # escapes halves of pairs, which httpx cannot encode
+    response = await client.post("/v1/automation/run-async", content=body)
     assert response.status_code == 400
     error = response.json()["error"]
     assert error["code"] == "INVALID_INPUT"
@@ -180,7 +194,10 @@ async def test_a_wrong_request_is_a_400_that_names_the_field(
     assert all({"code", "path", "message"} == set(entry) for entry in error["details"])
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"[" * 100_000, b'{"a": "' + b"x" * 2_000_000 + b'"}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"null", b"[" * 100_000, b'{"a": NaN}', b'{"a": 1e999}', b'{"a": "' + b"x" * 2_000_000 + b'"}'],
+)
 async def test_a_body_that_is_no_order_is_a_400(client: httpx.AsyncClient, body: bytes) -> None:
     response = await client.post("/v1/automation/run", content=body)
     assert (response.status_code, response.json()["error"]["code"]) == (400, "INVALID_INPUT")
@@ -204,6 +221,8 @@ async def test_strict_schema_refuses_what_the_provider_refuses(tmp_path: Path) -
         assert response.status_code == 400
         assert "X-Monitor-Agent" not in response.headers, "our client would send it the full schema"
         assert "#/properties/price" in response.json()["error"]["message"]
+        told = [entry["message"] for entry in response.json()["error"]["details"]]
+        assert [word in " ".join(told) for word in ("description", "x-css", "at #/properties/price")] == [True] * 3
         assert (await client.post("/v1/automation/run-async", json=order())).status_code == 200
 
 
@@ -217,6 +236,13 @@ async def test_strict_schema_refuses_what_the_provider_refuses(tmp_path: Path) -
         ("GET", "/v1/runs?status=DONE", 400, "INVALID_INPUT"),
         ("GET", "/v1/runs?limit=0", 400, "INVALID_INPUT"),
         ("GET", "/v1/runs?limit=x", 400, "INVALID_INPUT"),
+        ("GET", "/v1/runs?limit=+5", 400, "INVALID_INPUT"),
+        ("GET", "/v1/runs?limit=1_0", 400, "INVALID_INPUT"),
+        ("GET", "/v1/runs?created_after=", 400, "INVALID_INPUT"),
+        ("GET", "/v1/runs?cursor=c2VxOi0x", 400, "INVALID_INPUT"),
+        ("GET", "/v1/runs/nope?screenshots=all", 400, "INVALID_INPUT"),
+        ("GET", "/v1/runs/nope/steps/step-1/html", 404, "NOT_FOUND"),
+        ("GET", "/v1/runs/nope/steps/step-1/screenshot", 404, "NOT_FOUND"),
         ("GET", "/v1/runs?cursor=nonsense", 400, "INVALID_INPUT"),
         ("GET", "/v1/runs?created_after=yesterday", 400, "INVALID_INPUT"),
         ("GET", "/v1/runs?sort_direction=up", 400, "INVALID_INPUT"),
@@ -228,6 +254,7 @@ async def test_errors_come_in_the_envelope(
 ) -> None:
     response = await client.request(method, path)
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+    assert status != 405 or response.headers["allow"] == "POST"
     assert response.headers["x-monitor-agent"] == "embedded/1"
 
 
@@ -360,6 +387,41 @@ async def test_a_full_queue_is_a_429_with_retry_after(tmp_path: Path) -> None:
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[2].json()["error"]["code"] == "RATE_LIMIT_EXCEEDED"
     assert int(answers[2].headers["retry-after"]) > 0
+
+
+async def test_a_capture_that_the_api_gates_is_refused_as_there(client: httpx.AsyncClient) -> None:
+    response = await client.post("/v1/automation/run", json=order(capture_config={"recording": True}))
+    assert (response.status_code, response.json()["error"]["code"]) == (403, "FORBIDDEN")
+
+
+async def test_a_run_of_another_process_is_not_called_cancelled(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    async with (
+        serving(SLOW) as server,
+        EmbeddedAgent(ledger=tmp_path / "a.db") as one,
+        EmbeddedAgent(ledger=tmp_path / "a.db") as other,
+    ):
+        run_id = (await client.post(f"{one.base_url}/v1/automation/run-async", json=order(server.url()))).json()[
+            "run_id"
+        ]
+        while (await client.get(f"{other.base_url}/v1/runs/{run_id}")).json()["status"] == "PENDING":
+            pass
+        response = await client.post(f"{other.base_url}/v1/runs/{run_id}/cancel")
+        assert (response.status_code, response.json()["error"]["code"]) == (409, "CONFLICT")
+        assert (await client.post(f"{one.base_url}/v1/runs/{run_id}/cancel")).json()["status"] == "CANCELLED"
+
+
+async def test_a_run_says_whether_its_result_keeps_to_the_schema(client: httpx.AsyncClient) -> None:
+    schema = {"type": "object", "properties": {"price": {"type": "number", "maximum": 100}}}
+    found = await run(client, output_schema=schema)
+    assert found["status"] == "COMPLETED"
+    assert found["schema_validation"] == {
+        "valid": False,
+        "re_prompt_attempts": 0,
+        "errors": [
+            {"path": "/price", "expected": "maximum 100", "received": "499.0", "message": "/price is above the limit"}
+        ],
+    }
+    assert (await run(client))["schema_validation"] == {"valid": True, "re_prompt_attempts": 0, "errors": []}
 
 
 async def test_max_steps_are_kept(client: httpx.AsyncClient) -> None:

@@ -87,5 +87,6 @@ async def endless(_path: str, writer: asyncio.StreamWriter) -> None:
 
 async def redirects(path: str, writer: asyncio.StreamWriter) -> None:
     """Redirect from each number to the next one, for ever."""
-    following = int(path.strip("/") or 0) + 1
+    number = path.strip("/")
+    following = int(number) + 1 if number.isdecimal() else 1
     await page(b"", status="302 Found", headers={"Location": f"/{following}"})(path, writer)

@@ -20,6 +20,7 @@ from sqlalchemy import event
 
 from monitor.errors import StoreBusy, StoreUnwritable
 from monitor.judge.decision import Verdict, WatchState
+from monitor.store.definitions import Loaded
 from monitor.store.records import Begun, Rejudging
 from monitor.store.store import Store
 from monitor.watch.run import Trigger, new_id
@@ -83,6 +84,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "revive": lambda store: store.revive("ops", "digest", NOW, removed_since=NOW),
     "retry_messages": lambda store: store.retry_messages([1], NOW),
     "drop_messages": lambda store: store.drop_messages([1], NOW),
+    "run_definitions": lambda store: store.run_definitions({"w": Loaded({"url": "x"}, 1)}, NOW),
     "pause_watch": lambda store: store.pause_watch("w", None, NOW),
     "resume_watch": lambda store: store.resume_watch("w", NOW),
     "restate": lambda store: store.restate(make_run(1).id, "g", "digest", NOW),
@@ -106,6 +108,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "runs_since": lambda store: store.runs_since(None, NOW),
     "last_occurrence": lambda store: store.last_occurrence("w"),
     "first_seen": lambda store: store.first_seen(),
+    "definitions": lambda store: store.definitions(),
     "generations": lambda store: store.generations(),
     "dead_letters": lambda store: store.dead_letters(),
     "refusing": lambda store: store.refusing(),

@@ -8,23 +8,27 @@ answers at one place has none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urljoin
 
 import parsel
 
-from monitor.embedded.extract import labels, rows
+from monitor.embedded.extract import blocks, clues, labels, likeness, picking, rows
 from monitor.embedded.extract.document import MAX_ELEMENTS, Document, text_of
 from monitor.embedded.extract.found import MISSING, Extraction, below
 from monitor.embedded.extract.shape import Hint, Shape
 from monitor.embedded.extract.structured import dumps, type_name
-from monitor.embedded.extract.values import Context, convert
+from monitor.embedded.extract.values import Context, convert, currency_of, is_currency
 from monitor.embedded.extract.vocabulary import answers, is_description_like, is_name_like, related
 
 Answer = tuple[Any, str]  # a value (or MISSING) and where it came from
 _NOTHING: Answer = (MISSING, "")
+_ABOUT_THE_SITE = frozenset(
+    {"Organization", "Corporation", "LocalBusiness", "Store", "OnlineStore", "Person", "WebPage", "CollectionPage"}
+)
+STALE = 0.8  # how likely a visible value must be to count more than structured data
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Scope:
     element: parsel.Selector | None
     entities: tuple[dict[str, Any], ...] = ()
     cells: dict[str, parsel.Selector] | None = None
+    picked: Mapping[str, Answer] | None = None
     page: bool = False
 
 
@@ -47,7 +52,8 @@ class Filler:
         self._document = document
         self._found = Extraction()
         self._pairs: dict[int, list[labels.Pair]] = {}
-        self._kept: list[parsel.Selector] = []  # keeps the keys of _pairs alive, because they are ids
+        self._clues: dict[int, list[clues.Clue]] = {}
+        self._kept: list[parsel.Selector] = []  # keeps the keys of _pairs and _clues alive, because they are ids
 
     def fill(self, shape: Shape) -> Extraction:
         """Return what the whole page says of `shape`, an object."""
@@ -84,11 +90,63 @@ class Filler:
     def _scalar(self, name: str, shape: Shape, scope: Scope) -> Answer:
         if shape.hint is not None:
             return self._hinted(name, shape, shape.hint, scope)
-        for ask in (self._from_cells, self._from_entities, self._from_labels, self._from_headings):
+        if scope.picked is not None:
+            return scope.picked.get(name, _NOTHING)
+        answer = self._from_cells(name, shape, scope)
+        if answer[0] is not MISSING:
+            return answer
+        told = self._from_entities(name, shape, scope)
+        if told[0] is not MISSING and scope.page and is_name_like(name) and told[1].startswith("opengraph"):
+            shown = self._from_headings(name, shape, scope)  # og:title is written for other sites
+            return shown if shown[1] == "heading" else told
+        if told[0] is not MISSING:
+            return self._unless_stale(name, shape, scope, told)
+        for ask in (self._from_labels, self._from_headings, self._from_clues):
             answer = ask(name, shape, scope)
             if answer[0] is not MISSING:
                 return answer
         return _NOTHING
+
+    def _unless_stale(self, name: str, shape: Shape, scope: Scope, told: Answer) -> Answer:
+        """Return what structured data told, unless the page plainly shows another value and nowhere this one."""
+        if scope.element is None or (shape.kind == "string" and shape.format is None):
+            return told
+        found = self._picks(name, shape, scope)
+        first = picking.best(found)
+        if first is None or first.score < STALE or dumps(first.value) == dumps(told[0]):
+            return told
+        if any(pick.score >= first.score - 0.3 for pick in picking.visible(told[0], found)):
+            return told
+        return first.value, f"{first.source} (not {told[1]}, which says {told[0]!r:.40})"
+
+    def _from_clues(self, name: str, shape: Shape, scope: Scope) -> Answer:
+        if scope.element is None or scope.cells is not None:
+            return _NOTHING
+        if scope.page and is_currency(name, shape):
+            return self._shown_currency(name, shape, scope)
+        first = picking.best(self._picks(name, shape, scope))
+        return (first.value, first.source) if first is not None else _NOTHING
+
+    def _shown_currency(self, name: str, shape: Shape, scope: Scope) -> Answer:
+        """Return the one currency that the amounts of the page bear."""
+        first = picking.best(self._picks(name, shape, scope))
+        if first is not None:
+            return first.value, first.source
+        amounts = [clue.text for clue in self._clues_of(scope) if clue.money and clue.attr is None and len(clue.text) < 40]
+        codes = {currency_of(text, self._document.language) for text in amounts} - {MISSING}
+        return (codes.pop(), "currency of the amounts shown") if len(codes) == 1 else _NOTHING
+
+    def _picks(self, name: str, shape: Shape, scope: Scope) -> list[picking.Pick]:
+        found = self._clues_of(scope)
+        return picking.picks(likeness.query(name, shape), shape, found, self._context(name), page=scope.page)
+
+    def _clues_of(self, scope: Scope) -> list[clues.Clue]:
+        assert scope.element is not None
+        found = self._clues.get(id(scope.element))
+        if found is None:
+            found = self._clues[id(scope.element)] = clues.clues(scope.element.root, page=scope.page)
+            self._kept.append(scope.element)
+        return found
 
     def _hinted(self, name: str, shape: Shape, hint: Hint, scope: Scope) -> Answer:
         for element in self._selected(hint, scope):
@@ -126,6 +184,8 @@ class Filler:
 
     def _from_entities(self, name: str, shape: Shape, scope: Scope) -> Answer:
         for entity in scope.entities:
+            if scope.page and is_name_like(name) and _ABOUT_THE_SITE & set(entity["@type"]):
+                continue
             for path, values in answers(entity, name):
                 context = self._context(name, machine=True)
                 read = [value for value in (convert(value, shape, context) for value in values) if value is not MISSING]
@@ -205,8 +265,12 @@ class Filler:
         return MISSING
 
     def _object_list(self, name: str, shape: Shape, scope: Scope, pointer: str) -> Any:
-        """Fill the rows of the first candidate that has every required value, else of the first that has any."""
+        """Fill the rows of the first candidate that has every required value, else of the first that has any.
+
+        Structured data that has every value but fewer rows than the page shows is only a part of the list.
+        """
         before, best = self._found, None
+        shown = self._blocks(name, shape, scope)
         for scopes in self._candidates(name, shape, scope):
             self._found = Extraction()
             filled = self._rows(shape, scopes, pointer)
@@ -217,6 +281,12 @@ class Filler:
                 best = filled, attempt
             if not attempt.missing:
                 break
+        if shown and (best is None or best[1].missing or len(best[0]) < len(shown)):
+            self._found = Extraction()
+            filled = self._rows(shape, shown, pointer)
+            attempt, self._found = self._found, before
+            if filled is not MISSING and (best is None or len(attempt.missing) <= len(best[1].missing)):
+                best = filled, attempt
         if best is None:
             return MISSING
         self._found.sources.update(best[1].sources)
@@ -229,6 +299,17 @@ class Filler:
         if scope.element is not None:
             for cells in rows.of_tables(scope.element, shape):
                 yield [Scope(row.pop("", None), cells=row) for row in cells]
+
+    def _blocks(self, name: str, shape: Shape, scope: Scope) -> list[Scope]:
+        if scope.element is None or scope.cells is not None:
+            return []
+        found = blocks.find(scope.element.root, name, shape, self._context(name))
+        if found is None:
+            return []
+        return [
+            Scope(parsel.Selector(root=element), picked=row)
+            for element, row in zip(found.elements, found.rows, strict=True)
+        ]
 
     def _rows(self, shape: Shape, scopes: Iterable[Scope], pointer: str) -> Any:
         """Fill one object per scope; rows that hold nothing of the shape (a heading, an advertisement) are left out."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+from monitor.embedded.extract.terms import sayings
+
 _DIGITS = re.compile(r"\d(?:[\d.,'’\u00a0\u202f\u2009 ]*\d)?")
 _SPACED_GROUP = re.compile(r"\d{1,3}(?:[\u00a0\u202f\u2009 '’]\d{3})+(?:[.,]\d+)?\Z")
 _GROUP_SIGNS = re.compile(r"[\u00a0\u202f\u2009 '’]")
@@ -44,6 +46,39 @@ def read(text: str, *, language: str | None = None, money: bool = False) -> Deci
         return None
     negative = bool(re.search(rf"(?:^|[\s(])[{_MINUS}]\s?[^\w\s]{{0,2}}\s?\Z", before))
     return -number if negative else number
+
+
+_OF = re.compile(r"\A\D{0,40}?(\d+(?:[.,]\d+)?)\s*(?:/|von|of|out of|sur|de|su|van|van de|av|z|z maks\.|üzerinden|out)\s*(?:the |de |la )?(?:5|10|100)\b\D{0,30}\Z", re.IGNORECASE)
+_DASHED = re.compile(r"(\d)\s?[,.:]\s?[-–—]+(?!\d)")
+_RAISED = re.compile(r"(\d)\s?([,.])\s(\d\d)(?!\d)")
+_AMOUNT = re.compile(
+    r"(?:(?:R\$|US\$|[$€£¥₹₺₩]|\b(?:EUR|USD|GBP|CHF|kr|Rs\.?))\s?(\d(?:[\d.,'’\u00a0\u202f\u2009 ]*\d)?)|"
+    r"(\d(?:[\d.,'’\u00a0\u202f\u2009 ]*\d)?)\s?(?:[€£¥₹₺₩]|円|(?:EUR|USD|GBP|CHF|PLN|SEK|NOK|DKK|CZK|TRY|TL|kr|zł|Kč|Ft|lei)\b))"
+)
+
+
+def read_phrase(text: str, *, language: str | None = None, money: bool = False) -> Decimal | None:
+    """Return the number of a phrase that `read` does not know: `4.6 out of 5`, `289,-`, `349, 95`, one amount among numbers."""
+    text = text.strip()
+    if len(text) > 200:
+        return None
+    of = _OF.match(text)
+    if of:
+        return Decimal(of[1].replace(",", "."))
+    plain = _RAISED.sub(r"\1\2\3", _DASHED.sub(r"\1", text))
+    if plain != text:
+        text = plain
+        number = read(text, language=language, money=money)
+        if number is not None:
+            return number
+    if money:
+        amounts = [match[0] for match in _AMOUNT.finditer(text)]
+        found = {read(amount, language=language, money=True) for amount in amounts}
+        if len(found) == 1:
+            return found.pop()
+        if not amounts and text.casefold().strip(" .!*") in sayings("free"):
+            return Decimal(0)
+    return None
 
 
 def _may_precede(before: str) -> bool:

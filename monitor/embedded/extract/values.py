@@ -10,30 +10,17 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urljoin
 
-from monitor.embedded.extract import numbers
+from monitor.embedded.extract import dates, numbers, truth
 from monitor.embedded.extract.found import MISSING
 from monitor.embedded.extract.shape import Shape
-from monitor.embedded.extract.words import clean, words
+from monitor.embedded.extract.terms import concepts
+from monitor.embedded.extract.words import clean, key, words
 
 _MONEY = frozenset({"price", "cost", "fee", "amount", "total", "subtotal", "msrp", "rent", "salary", "fare"})
+_MONEY_TERMS = frozenset({"price", "salary", "rent", "shipping", "community"})
 _SCHEMA_ORG = re.compile(r"\A(?:https?://(?:www\.)?schema\.org/)?(\w+)/?\Z")
 _AVAILABLE = frozenset({"instock", "limitedavailability", "onlineonly", "instoreonly"})
 _UNAVAILABLE = frozenset({"outofstock", "soldout", "discontinued", "backorder", "reserved"})
-_TRUE = frozenset({"true", "yes", "y", "1", "ja", "oui", "sí", "si", "sì", "✓", "✔", "✅"})
-_FALSE = frozenset({"false", "no", "n", "0", "nein", "non", "✗", "✘", "❌", "×"})
-_STOCK_YES = (
-    "in stock|available|auf lager|lieferbar|sofort lieferbar|verfügbar|vorrätig|en stock|disponible|disponibile|"
-    "op voorraad|ready to ship|add to cart|add to basket|in den warenkorb"
-)
-_STOCK_NO = (
-    "out of stock|sold out|unavailable|not available|not in stock|no longer available|discontinued|nicht lieferbar|"
-    "nicht verfügbar|nicht auf lager|nicht vorrätig|ausverkauft|agotado|no disponible|épuisé|rupture de stock|"
-    "indisponible|non disponibile|esaurito|uitverkocht|niet op voorraad"
-)
-_LEAD = r"\A(?:currently|now|still|temporarily|derzeit|zur zeit|momentan|immediately|sofort)?\s*(?:{})\b"
-_YES = re.compile(_LEAD.format(_STOCK_YES))
-_NO = re.compile(_LEAD.format(_STOCK_NO))
-_DENIAL = re.compile(r"\b(?:no|not|nicht|nein|out|un\w*|only from|ab|from)\b")
 _DURATION = re.compile(
     r"P(?!\Z)(?:\d+Y)?(?:\d+M)?(?:\d+W)?(?:\d+D)?(?:T(?=\d)(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d+)?S)?)?\Z"
 )
@@ -48,8 +35,12 @@ _SYMBOLS = {
     "kč": ("CZK",),
     "kr": ("SEK", "NOK", "DKK"),
     "₺": ("TRY",),
+    "tl": ("TRY",),
+    "円": ("JPY",),
+    "r$": ("BRL",),
     "us$": ("USD",),
 }
+_CODES = frozenset(code for codes in _SYMBOLS.values() for code in codes) | {"CHF", "HUF", "RON", "BGN"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +58,7 @@ class Context:
     @property
     def money(self) -> bool:
         """Whether the property's name says that it is an amount of money."""
-        return bool(_MONEY & set(words(self.name)))
+        return bool(_MONEY & set(words(self.name)) or _MONEY_TERMS & concepts(self.name.replace("_", " ")))
 
 
 def convert(value: Any, shape: Shape, context: Context) -> Any:
@@ -93,8 +84,32 @@ def _number(value: Any, shape: Shape, context: Context) -> Any:
     if context.machine and re.fullmatch(r"[+-]?\d{1,15}(?:\.\d{1,15})?", value):
         # schema.org wants a decimal point, but shops write 1.299 for a thousand, too: for money, nobody can tell.
         return MISSING if context.money and re.search(r"\.\d{3}\Z", value) else _json_number(Decimal(value))
-    number = numbers.read(value, language=shape.locale or context.language, money=context.money)
+    language = shape.locale or context.language
+    number = numbers.read(value, language=language, money=context.money)
+    if number is None:
+        number = numbers.read_phrase(value, language=language, money=context.money)
     return MISSING if number is None or abs(number) >= Decimal(10) ** 15 else _json_number(number)
+
+
+def is_currency(name: str, shape: Shape) -> bool:
+    """Return whether a property asks for a currency by its code, not for an amount in it."""
+    return "currency" in concepts(name.replace("_", " ")) and shape.kind == "string"
+
+
+def currency_of(value: str, language: str | None) -> Any:
+    """Return the code of the one currency that `value` is or bears, or MISSING; `$` is settled by the region of the page."""
+    if re.fullmatch(r"[A-Z]{3}", value):
+        return value
+    codes = {code for code in re.findall(r"(?<![A-Za-z])([A-Z]{3})(?![A-Za-z])", value) if code in _CODES}
+    folded = value.casefold()
+    for sign, meant in _SYMBOLS.items():
+        if sign in folded and (not sign.isalpha() or re.search(rf"(?<![^\W\d_]){sign}(?![^\W\d_])", folded)):
+            region = (language or "").rpartition("-")[2].upper()[:2]
+            own = [code for code in meant if code.startswith(region)] if region and len(meant) > 1 else []
+            codes.update(own[:1] or (meant if len(meant) == 1 else ()))
+            if sign in ("r$", "us$"):
+                return meant[0]
+    return codes.pop() if len(codes) == 1 else MISSING
 
 
 def _json_number(number: Decimal) -> int | float:
@@ -108,22 +123,18 @@ def _integer(value: Any, shape: Shape, context: Context) -> Any:
     return int(number)
 
 
-def _boolean(value: Any, _shape: Shape, _context: Context) -> Any:
+def _boolean(value: Any, _shape: Shape, context: Context) -> Any:
     if isinstance(value, bool):
         return value
     if not isinstance(value, str) or len(value) > 80:
         return MISSING
     named = _SCHEMA_ORG.match(value)
     word = named[1].casefold() if named else ""
+    about = concepts(context.name.replace("_", " "))
     if word in _AVAILABLE | _UNAVAILABLE:
-        return word in _AVAILABLE
-    text = value.casefold().strip(" .!:;")
-    if text in _TRUE | _FALSE:
-        return text in _TRUE
-    if _NO.match(text):
-        return False
-    yes = _YES.match(text)
-    return True if yes and not _DENIAL.search(text[yes.end() :]) else MISSING
+        return (word in _AVAILABLE) != ("soldout" in about)
+    told = truth.told(value, about)
+    return MISSING if told is None else told
 
 
 def _enumerated(value: Any, enum: tuple[Any, ...]) -> Any:
@@ -137,7 +148,17 @@ def _enumerated(value: Any, enum: tuple[Any, ...]) -> Any:
     if not matching:
         codes = _SYMBOLS.get(value.casefold(), ())
         matching = [member for member in enum if member in codes]
+    if not matching and len(value) <= 120:
+        return _named_member(value, enum)
     return matching[0] if len(matching) == 1 else MISSING
+
+
+def _named_member(value: str, enum: tuple[Any, ...]) -> Any:
+    """Return the one member whose words the text holds; of members within one another the longest."""
+    text = f" {key(value)} "
+    named = [member for member in enum if isinstance(member, str) and key(member) and f" {key(member)} " in text]
+    longest = [member for member in named if not any(member != other and key(member) in key(other) for other in named)]
+    return longest[0] if len(longest) == 1 else MISSING
 
 
 def _folded(text: str) -> str:
@@ -153,7 +174,13 @@ def _string(value: Any, shape: Shape, context: Context) -> Any:
     if isinstance(value, (int, float)):
         return str(value) if math.isfinite(value) else MISSING
     if shape.format in ("date", "date-time", "time", "duration"):
-        return _temporal(value, shape.format)
+        found = _temporal(value, shape.format)
+        if found is MISSING and shape.format == "date":
+            day = dates.read(value, language=shape.locale or context.language)
+            return day.isoformat() if day else MISSING
+        return found
+    if is_currency(context.name, shape):
+        return currency_of(value, context.language)
     if shape.format in ("uri", "url", "uri-reference"):
         joined = urljoin(context.url, value) if " " not in value else ""
         return joined if joined.startswith(("http://", "https://")) else MISSING

@@ -88,6 +88,8 @@ def answers(entity: dict[str, Any], name: str) -> Iterator[tuple[str, list[Any]]
     """Yield (path, values) for each place where `entity` may answer for `name`; more than one value means a choice."""
     asked = words(name)
     own = [field for field in entity if not field.startswith("@") and words(field) == asked]
+    if "ListItem" in entity["@type"]:  # its position is its number in the list
+        own = [field for field in own if field != "position"]
     tried = [(field,) for field in own] + list(paths_for(name))
     for path in dict.fromkeys(tried):
         values = list(_at(entity, path))[:MAX_VALUES]
