@@ -32,9 +32,11 @@ lint: $(STAMP)
 
 # What tests start for real: installed where set-up may, as root on Debian; elsewhere the tests say what they miss.
 programs:
-	@PATH="$$PATH:/usr/sbin" command -v mosquitto >/dev/null \
-	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends mosquitto; } \
-	|| echo "goal-monitor: mosquitto is not installed and set-up cannot do it here: the tests of MQTT will fail; install it by hand" >&2
+	@for each in mosquitto chromium; do \
+	  PATH="$$PATH:/usr/sbin" command -v $$each >/dev/null && continue; \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$each; } \
+	  || echo "goal-monitor: $$each is not installed and set-up cannot do it here: the tests of $$each will fail; install it by hand" >&2; \
+	done
 
 unit: $(STAMP) programs
 	$(BIN)/python -m pytest tests/judge tests/agent tests/watch --cov --cov-report=

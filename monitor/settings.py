@@ -46,7 +46,8 @@ _SETTINGS: dict[str, _Setting] = {
     "llm_url": _Setting("MONITOR_LLM_URL", ""),
     "llm_model": _Setting("MONITOR_LLM_MODEL", ""),
 }
-_FILE_ONLY = ("timezone", "allow_private", "ignore_robots", "spending.runs_per_day", "group_wait", "group_by", "quiet_hours")
+_FILE_ONLY = ("timezone", "allow_private", "ignore_robots", "spending.runs_per_day", "group_wait", "group_by",
+              "quiet_hours")  # fmt: skip
 _KEY, _KEY_FILE, _TOKEN = "TINYFISH_API_KEY", "TINYFISH_API_KEY_FILE", "MONITOR_HTTP_TOKEN"
 _SECRETS = (
     ("api_key", _KEY, _KEY_FILE),

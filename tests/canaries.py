@@ -22,6 +22,7 @@ KNOWN = {
     "the secret of tests/files": "canary-7f3a9",
     "the key of tests/cli": "sk-tinyfish-canary",
     "the key of tests/engine": "sk-canary",
+    "the key of the language model": "Cq5e1745601b03f71ae0",
 }
 
 

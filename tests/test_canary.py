@@ -47,6 +47,7 @@ CANARIES = {
     "proxy password": canary("proxy password", '"\\%'),
     "http token": canary("http token", "-"),
     "dead man": canary("dead man"),
+    "llm key": canary("llm key", "-/+"),
     "malformed target": canary("malformed target"),
 }
 SEARCH = Search(CANARIES)
@@ -186,6 +187,9 @@ class Scene:
             "PROXY_USER": its["proxy user"],
             "DEAD_MAN": f"{self.pings.url}/ping/{its['dead man']}",
             "HTTP_TOKEN": its["http token"],
+            "MONITOR_LLM_URL": "http://127.0.0.1:9/v1",
+            "MONITOR_LLM_MODEL": "small",
+            "MONITOR_LLM_KEY": its["llm key"],
             "TMPDIR": str(self.folder / "temp"),
             "MONITOR_HTTP": "",
         }

@@ -269,7 +269,7 @@ def test_what_is_shown_is_masked(tmp_path: Path) -> None:
     workspace(
         tmp_path,
         f"targets:\n  ops: ${{env:OPS}}\n  mail: mailto://u:{CANARY}@h\n"
-        "defaults: {notify: [ops], tags: [a]}\nallow_private: true\n",
+        "defaults: {notify: [ops], tags: [a]}\nallow_private: true\nignore_robots: true\n",
         f"TINYFISH_API_KEY={CANARY}\n",
     )
     found = load(tmp_path, {}, {})
@@ -279,6 +279,8 @@ def test_what_is_shown_is_masked(tmp_path: Path) -> None:
     assert shown["api_key"] == ("***", ".env TINYFISH_API_KEY")
     assert shown["defaults"][0] == "notify, tags"
     assert shown["allow_private"] == ("true", "monitor.yaml:5")
+    assert shown["ignore_robots"] == ("true", "monitor.yaml:6")
+    assert found.ignore_robots is True
     assert shown["workspace"] == (str(tmp_path), "option --workspace")
     assert CANARY not in repr(shown) + repr(found)
 

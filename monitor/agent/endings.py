@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from monitor.agent import faults
 from monitor.agent.events import RunSnapshot
 from monitor.agent.outcome import Cancelled, Code, Completed, Failed, Fault, NotStarted, Outcome, Proof, TimedOut
+
+_COMPLETED = re.compile(r'"status"\s*:\s*"COMPLETED"')
 
 
 def lacks_result(run: RunSnapshot | None) -> bool:
@@ -95,6 +98,15 @@ def absent(cause: Fault | None) -> NotStarted:
 def gone(run_id: str | None, cause: Fault) -> Failed:
     """Return the outcome of a run that was accepted and that the API does not know any more (row 86)."""
     return Failed(run_id=run_id, fault=replace(cause, message=f"the run is lost: {cause.message}"))
+
+
+def damaged(run_id: str | None, text: str, fault: Fault) -> Completed | Failed:
+    """Return the end of a run whose record is not proper JSON and stays so; the text is kept.
+
+    One that says of itself that it completed has a result of no use: that is INVALID, not a failed run (interface.md).
+    """
+    kind = Completed if _COMPLETED.search(text) else Failed
+    return kind(run_id=run_id, raw=text, fault=fault)
 
 
 def unknown(run_id: str | None, cause: Fault) -> Failed:

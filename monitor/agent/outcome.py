@@ -80,7 +80,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Completed(Outcome):
-    """The agent says it finished; whether the goal was met is for `judge`. `result` is any JSON value or None."""
+    """The agent says it finished; whether the goal was met is for `judge`. `result` is any JSON value or None.
+
+    `fault` is set where the record says that it completed and is not proper JSON: then there is no result.
+    """
 
     kind: ClassVar[str] = "completed"
 

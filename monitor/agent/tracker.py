@@ -217,7 +217,7 @@ class Tracker:
             return self._end_of(self._record)  # only the steps are missing: one try
         self._damaged = self._damaged + 1 if what.damaged is not None else 0
         if self._damaged >= pace.DAMAGED:
-            return h.End(Failed(run_id=self.run_id, raw=what.damaged, fault=what.fault))
+            return h.End(endings.damaged(self.run_id, what.damaged or "", what.fault))
         if what.missing:
             self._missing_since = now if self._missing_since is None else self._missing_since
             if now - self._missing_since >= pace.MISSING:

@@ -16,16 +16,21 @@ from typing import Any, NoReturn
 
 DEPTH = 64
 VALUES = 1_500_000  # commas and openings in one text: a result of 2 MiB, the largest that is kept, has fewer
+_KEPT = 4_096  # characters of a damaged text
 _DIGITS = 308  # of an integer: beyond it, it is larger than any double, as 1e999 is
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 
 
 class Damaged(ValueError):
-    """A text that is not proper JSON; `text` is its beginning."""
+    """A text that is not proper JSON; `text` is its beginning, and its end where it is long."""
 
     def __init__(self, reason: str, text: str = "") -> None:
         super().__init__(reason)
-        self.text = text[:4_096]
+        self.text = _shortened(text)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _KEPT else f"{text[: _KEPT - 1_001]}…{text[-1_000:]}"
 
 
 def read_json(text: str | bytes) -> Any:
@@ -45,7 +50,7 @@ def read_json(text: str | bytes) -> Any:
             text, parse_constant=_refuse_constant, parse_float=_float, parse_int=_int, object_pairs_hook=_object
         )
     except Damaged as error:
-        error.text = text[:4_096]
+        error.text = _shortened(text)
         raise
     except RecursionError:
         raise Damaged("it is nested too deep", text) from None

@@ -20,6 +20,7 @@ import structlog
 from monitor.alert import dead_letter, deliver, digest
 from monitor.alert.background import begun
 from monitor.alert.pace import Pace
+from monitor.alert.pictures import picture
 from monitor.alert.recipients import Accepted
 from monitor.alert.targets import RemovedError, Targets
 from monitor.clock import Clock
@@ -28,7 +29,6 @@ from monitor.store.records import Delivery, Refusal
 
 log = structlog.get_logger("outbox")
 
-_PICTURED = frozenset({"change", "baseline"})
 DOUBTFUL = 3  # tries of a digest after which one of its messages is tried alone: the others may be held up by one
 
 T = TypeVar("T")
@@ -114,11 +114,8 @@ class Carrier:
             if len(group) > 1:
                 room = await self._on_thread(partial(deliver.room, url), group)
                 waiting = deque(digest.parts(group, room))
-        except SecretError as error:
-            await self._failed(group, DeliveryError(str(error)))
-            return
-        except DeliveryError as error:
-            await self._failed(group, error)
+        except (SecretError, DeliveryError) as error:
+            await self._failed(group, error if isinstance(error, DeliveryError) else DeliveryError(str(error)))
             return
         try:
             await self._send_parts(waiting, url, room)
@@ -178,9 +175,8 @@ class Carrier:
     async def _sent(self, part: Sequence[Delivery], url: str, room: int) -> DeliveryError | None:
         """Send one message that says all of `part`; returns why it was not taken."""
         accepted = Accepted(url, self._accepted.get(part[0].id, part[0].accepted))
-        row = digest.merged(part, room)
-        picture = self._picture(part)
-        work = partial(deliver.send, url, row, whole=len(part) > 1, accepted=accepted, picture=picture)
+        row, shown = digest.merged(part, room), picture(self.pictures, part)
+        work = partial(deliver.send, url, row, whole=len(part) > 1, accepted=accepted, picture=shown)
         try:
             await self._on_thread(work, part)
         except DeliveryError as error:
@@ -189,13 +185,6 @@ class Carrier:
         except Exception as error:  # noqa: BLE001 - a fault of ours must not lose the message; its text may hold a secret
             return DeliveryError(f"internal fault while sending ({type(error).__name__})")
         return None
-
-    def _picture(self, part: Sequence[Delivery]) -> Path | None:
-        """Return the screenshot of the run that a single message tells of, if one was kept; a digest has none."""
-        if self.pictures is None or len(part) > 1 or part[0].kind not in _PICTURED:
-            return None
-        paths = (self.pictures / f"{part[0].run}.{kind}" for kind in ("jpg", "png"))
-        return next((path for path in paths if path.is_file()), None)
 
     async def _remember(self, part: Sequence[Delivery], accepted: Accepted) -> None:
         """Store which recipients took a message that others of the same target did not (reliability.md C2)."""
@@ -218,9 +207,8 @@ class Carrier:
     async def _taken(self, part: Sequence[Delivery]) -> None:
         """Close the messages of a part."""
         await self._settle(self._store.delivered, [row.id for row in part])
-        first = part[0]
-        about = {"watch": first.watch} if len({row.watch for row in part}) == 1 else {}
-        log.info("delivered", target=first.target, event_id=first.event, messages=len(part), **about)
+        about = {"watch": part[0].watch} if len({row.watch for row in part}) == 1 else {}
+        log.info("delivered", target=part[0].target, event_id=part[0].event, messages=len(part), **about)
 
     async def _failed(self, part: Sequence[Delivery], error: DeliveryError) -> datetime | None:
         """Put messages back for a later try, or bury those that no further try can help or whose time is up.

@@ -18,7 +18,7 @@ from monitor.alert import plain, wording
 from monitor.judge.conditions import check as conditions
 from monitor.judge.conditions import templates
 from monitor.judge.conditions.expressions import ExpressionError
-from monitor.judge.conditions.functions import Function
+from monitor.judge.conditions.functions import Function, Takes
 from monitor.judge.conditions.history import History
 from monitor.judge.decision import Change
 from monitor.judge.schemas import check as schema
@@ -26,7 +26,13 @@ from monitor.judge.values import locales
 from monitor.watch.findings import Finding
 from monitor.watch.model import Watch
 
-NAMES = ("money", "percent", "local", "listed", "short")
+NAMES: Mapping[str, Takes] = {
+    "money": Takes(2, 3, "takes an amount, a currency and, if you like, a locale", 'money(new.price, "EUR", "de")'),
+    "percent": Takes(2, 2, "takes two numbers", "percent(old.price, new.price)"),
+    "local": Takes(1, 2, "takes an instant and, if you like, a time zone", 'local(now, "Europe/Berlin")'),
+    "listed": Takes(1, 1, "takes the changes", "listed(changes)"),
+    "short": Takes(2, 2, "takes a text and a length", "short(new.name, 40)"),
+}
 _MAX_LINES = 50
 
 
@@ -99,7 +105,10 @@ def _percent(before: Any, after: Any) -> str:
 def _local(timezone: str, instant: Any, zone: Any = None) -> str:
     """Return an instant, or its text in RFC 3339, as `2026-11-21 13:00` in a zone, or in that of the watch."""
     if isinstance(instant, str):
-        instant = datetime.fromisoformat(instant)
+        try:
+            instant = datetime.fromisoformat(instant)
+        except ValueError:
+            raise ValueError(f"{plain.shortened(instant, 60)!r} is no instant") from None
     if not isinstance(instant, datetime) or instant.tzinfo is None:
         raise ValueError("takes an instant")
     named = locales.zone(_text(zone)) if zone is not None else ZoneInfo(timezone)

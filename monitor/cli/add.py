@@ -73,7 +73,7 @@ async def looked_at(settings: Settings, url: str) -> Page:
     with TemporaryDirectory(prefix="monitor-look-") as folder:
         agent = EmbeddedAgent(ledger=Path(folder) / "agent.db", allow_private=settings.allow_private)
         async with agent:
-            return await look(url, agent.policy)
+            return await look(url, agent.policy, obey_robots=not settings.ignore_robots)
 
 
 def named(url: str, proposal: Proposal) -> str:

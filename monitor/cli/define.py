@@ -87,20 +87,24 @@ def validate(
     loaded = rooms.load(found, files)
     shown = [*loaded.problems, *([] if files else _unused_targets(found, loaded))]
     problems = [problem for problem in shown if not problem.warning]
+    baselines = _baselines(found)
+    edited = [
+        name for name, watch in loaded.watches.items() if baselines.get(name, watch.fingerprint) != watch.fingerprint
+    ]
     if options.wants_json(json):
         found_notes = {"notes": [note.as_json() for note in loaded.notes]} if loaded.notes else {}
         found_problems = [problem.as_json() for problem in problems]
-        output.data({"watches": len(loaded.watches), "problems": found_problems, **found_notes})
+        begun = {"new_baselines": edited} if edited else {}
+        output.data({"watches": len(loaded.watches), "problems": found_problems, **found_notes, **begun})
         return 2 if problems else 0
     for problem in shown:
         output.line(f"{'warning: ' if problem.warning else ''}{problem}")
     for note in loaded.notes:
         output.line(f"note: {note}")
     now = WallClock().now()
-    baselines = _baselines(found)
     for watch in loaded.watches.values():
         _describe(watch, now, found)
-        if baselines.get(watch.name, watch.fingerprint) != watch.fingerprint:
+        if watch.name in edited:
             output.line("  edited since its baseline: the next good result is a new one, and no change is told for it")
     many = f"{len(loaded.watches)} watch{'es' if len(loaded.watches) != 1 else ''}"
     output.line(f"{many}, {len(problems)} problem{'s' if len(problems) != 1 else ''}")

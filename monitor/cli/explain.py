@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as jsons
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -35,7 +36,8 @@ def explain(run: RunArgument, workspace: options.WorkspaceOption = None, json: o
     if not record.looks:
         output.line(f"no rule was looked at: {_why_not(record)}")
     for coercion in record.coerced:
-        output.line(f"read as {coercion['how']}: {coercion['path']} {coercion['before']!r} -> {coercion['after']!r}")
+        before, after = (jsons.dumps(coercion[side], ensure_ascii=False) for side in ("before", "after"))
+        output.line(f"read as {coercion['how']}: {coercion['path']} {before} -> {after}")
     for message in messages:
         output.line(f"message: {message.kind} to {message.target}: {message.state}")
     return 0
@@ -45,6 +47,8 @@ def _why_not(record: Record) -> str:
     if record.dry:
         return "a dry run tells nothing"
     return {
+        "BASELINE": "the watch had no rules (notify)",
+        "CHANGED": "the watch had no rules (notify)",
         "UNCHANGED": "nothing that is compared changed",
         "UNCONFIRMED": "the change waits for confirmation",
         "MISSED": "it did not run",

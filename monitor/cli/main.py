@@ -60,6 +60,7 @@ def _register() -> None:
         demo,
         doctor,
         explain,
+        hint,
         outbox,
         plan,
         records,
@@ -71,6 +72,7 @@ def _register() -> None:
     for module in (
         define,
         add,
+        hint,
         run,
         daemon,
         records,

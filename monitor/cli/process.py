@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from monitor.store.store import Store
     from monitor.store.writer import Writer
     from monitor.watch.load import Loaded
+    from monitor.watch.model import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,10 @@ def _manners(settings: Settings, loaded: Callable[[], Loaded], *, gather: bool) 
     return manners
 
 
+def _enabled(loaded: Callable[[], Loaded]) -> list[Watch]:
+    return [watch for watch in loaded().watches.values() if watch.enabled]
+
+
 @asynccontextmanager
 async def opened(
     settings: Settings,
@@ -184,7 +190,6 @@ async def opened(
     async with AsyncExitStack() as stack:
         store, owner, writer = await _store(stack, settings)
         client = await stack.enter_async_context(await _client(stack, settings, clock, embedded_at))
-
         targets, manners = _targets(settings, loaded, reveal), _manners(settings, loaded, gather=gather)
         chance = random.SystemRandom()
         outbox = Outbox(store, writer, targets, clock, sender=owner.id, chance=chance, manners=manners)
@@ -198,7 +203,7 @@ async def opened(
             owner=owner,
             reveal=reveal,
             told=_telling(told, outbox),
-            everyone=lambda: [watch for watch in loaded().watches.values() if watch.enabled],
+            everyone=partial(_enabled, loaded),
             runs_per_day=settings.runs_per_day,
         )
         yield Process(desk=desk, outbox=outbox, told=told)

@@ -188,7 +188,8 @@ def _print_record(record: Record, hint: str | None) -> None:
     for violation in record.violations:
         output.line(f"violation: {violation['message']}")
     for coercion in record.coerced:
-        output.line(f"coerced:  {coercion['path']} {coercion['before']!r} -> {coercion['after']!r} ({coercion['how']})")
+        before, after = (jsons.dumps(coercion[side], ensure_ascii=False) for side in ("before", "after"))
+        output.line(f"coerced:  {coercion['path']} {before} -> {after} ({coercion['how']})")
     output.line(f"result:   {jsons.dumps(record.result, ensure_ascii=False, indent=2)}")
     if record.raw is not None:
         output.line(f"raw:      {jsons.dumps(record.raw, ensure_ascii=False, indent=2)}")
@@ -200,7 +201,7 @@ def diff(
         list[str] | None,
         typer.Argument(
             metavar="[RUN] [RUN]",
-            help="The two runs; default: the newest good result and the one before the last change.",
+            help="Two runs; one is held against the newest good result; none: the last change.",
         ),
     ] = None,
     workspace: options.WorkspaceOption = None,
@@ -229,10 +230,13 @@ def diff(
 
 
 def _two(store: Store, name: str, runs: Sequence[str]) -> tuple[Record, Record]:
-    """Return (before, after): the runs named, or the newest change and the good result before it."""
+    """Return (before, after): the runs named, or the newest change and the good result before it.
+
+    One run is held against the newest good result. Without a change since the watch was edited, the two newest are.
+    """
     if len(runs) > 2:
         raise UsageError("a difference is between two runs")
-    named = [record_of(store, run) for run in runs]
+    named = [_good_run(store, name, run) for run in runs]
     good = store.latest_result(name, 1_000)
     if len(named) == 2:
         return named[0], named[1]
@@ -240,8 +244,18 @@ def _two(store: Store, name: str, runs: Sequence[str]) -> tuple[Record, Record]:
         raise UsageError(f'"{name}" has not two good results yet', hint=f"monitor history {name} lists what there is")
     if named:
         return named[0], good[0]
-    changed = next((index for index, record in enumerate(good[:-1]) if record.verdict == "CHANGED"), 0)
+    same = [record for record in good if record.generation == good[0].generation]
+    changed = next((index for index, record in enumerate(same[:-1]) if record.verdict == "CHANGED"), 0)
     return good[changed + 1], good[changed]
+
+
+def _good_run(store: Store, name: str, run: str) -> Record:
+    record = record_of(store, run)
+    if record.watch != name:
+        raise UsageError(f"run {record.id} is one of {record.watch}, not of {name}")
+    if record.result is None:
+        raise UsageError(f"run {record.id} has no result: {record.verdict}, {record.reason}")
+    return record
 
 
 def record_of(store: Store, run: str, *, raw: bool = False) -> Record:

@@ -1,4 +1,4 @@
-"""Hints for a schema from a page and the values that stand on it: for each value the most stable selector that gives it.
+"""Hints for a schema from a page and the values on it: for each value the most stable selector that gives it.
 
 A selector is proposed only if reading by it gives the value. For a list the rows are found first, then each column in
 its row. Pure over a tree; must not know files.
@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from urllib.parse import urljoin
 
 import parsel
 
 from monitor.embedded import selectors
-from monitor.embedded.extract.document import Document, text_of
+from monitor.embedded.extract.document import MAX_ELEMENTS, Document, text_of
 from monitor.embedded.extract.found import MISSING
 from monitor.embedded.extract.shape import Shape
 from monitor.embedded.extract.values import Context, convert
 
 MAX_PLACES = 40  # elements that are looked at for one value
+MAX_ROW_PLACES = 5
 MAX_SELECTORS = 200  # of one element
 MAX_TEXT = 400
 _ATTRIBUTES = ("content", "datetime", "href", "src", "value", "data-value", "data-price", "title", "alt", "aria-label")
@@ -74,7 +76,8 @@ class Pinpointer:
         scope, value = wanted[0]
         for place in self._places(scope.root, name, shape, value):
             says = _says(shape, value, self._context(name))
-            for tried, css in enumerate(selectors.of(place.element, scope.root, says)):
+            closed = shape.kind == "boolean" or shape.enum is not None
+            for tried, css in enumerate(selectors.of(place.element, scope.root, says, classes=not closed)):
                 if tried >= MAX_SELECTORS:
                     break
                 if all(self._gives(each, css, place.attr, name, shape, held) for each, held in wanted):
@@ -108,7 +111,7 @@ class Pinpointer:
             held = [row.get(key) if isinstance(row, dict) else None for row in value]
             if None in held:
                 continue
-            for place in self._places(self._document.tree, key, shape.properties[key], held[0]):
+            for place in self._places(self._document.tree, key, shape.properties[key], held[0])[:MAX_ROW_PLACES]:
                 for block in (place.element, *list(place.element.iterancestors())[: selectors.MAX_UP]):
                     if block.tag in ("body", "html"):
                         break
@@ -140,7 +143,7 @@ class Pinpointer:
         """Return where a value stands under `root`: the innermost elements first, texts before attributes."""
         context = self._context(name)
         texts, attributes = [], []
-        for element in root.iter():
+        for element in islice(root.iter(), MAX_ELEMENTS):
             if not isinstance(element.tag, str) or element.tag in ("script", "style", "noscript", "template", "title"):
                 continue
             for attr in _ATTRIBUTES:

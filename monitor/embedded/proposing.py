@@ -24,6 +24,7 @@ Schema = dict[str, Any]
 MIN_ROWS = 2
 MAX_COLUMNS = 8
 MAX_FACTS = 8
+MAX_UNIT = 3  # letters of a currency or a unit beside a number
 _PRICE = {"type": "number", "minimum": 0}
 _TEXT = {"type": "string"}
 _PRODUCT: dict[str, Schema] = {
@@ -39,10 +40,9 @@ _LISTS: dict[str, tuple[str, dict[str, Schema], str]] = {
     "jobs": ("open jobs", {"title": _TEXT, "location": _TEXT}, "location"),
     "events": ("events", {"name": _TEXT, "date": {"type": "string", "format": "date"}}, "date"),
     "articles": ("articles", {"title": _TEXT, "date": {"type": "string", "format": "date"}}, "date"),
-}
-_ARTICLE: dict[str, Schema] = {"title": _TEXT, "date": {"type": "string", "format": "date"}, "author": _TEXT}
     "items": ("entries", {"title": _TEXT, "url": {"type": "string", "format": "uri"}}, "url"),
 }
+_ARTICLE: dict[str, Schema] = {"title": _TEXT, "date": {"type": "string", "format": "date"}, "author": _TEXT}
 _SAID = {  # what the url or the title says where a page is such a list; lists of texts alone need it said
     "plans": re.compile(r"pric|plan|tarif|preis|abo"),
     "jobs": re.compile(r"job|career|karriere|stelle|vacan|emploi|empleo|praca"),
@@ -176,8 +176,11 @@ def identifier(label: str) -> str:
 def _kind_of(texts: list[str], name: str, document: Document) -> Schema:
     """Return the narrowest type as which all texts read."""
     context = Context(name, document.language, document.url)
-    for kind in ("integer", "number", "boolean"):
-        if all(convert(text, Shape(kind), context) is not MISSING for text in texts):
+    worded = any(sum(letter.isalpha() for letter in text) > MAX_UNIT for text in texts)  # "Plan 1" is a name
+    nameless = Context("", document.language, document.url)  # by its name "Stock" alone, any text would be a boolean
+    for kind, by in (("integer", context), ("number", context), ("boolean", nameless)):
+        read = [convert(text, Shape(kind), by) for text in texts]
+        if MISSING not in read and (kind == "boolean" or not worded):
             return {"type": kind}
     if all(convert(text, Shape("string", format="date"), context) is not MISSING for text in texts):
         return {"type": "string", "format": "date"}

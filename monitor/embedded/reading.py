@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from monitor.embedded import chromium, failure
+from monitor.embedded import chromium, failure, wire
 from monitor.embedded.browser import Browser
 from monitor.embedded.extract.found import Extraction
 from monitor.embedded.failure import RunError
@@ -68,7 +68,7 @@ class Reader:
         host = urlsplit(order.url).hostname or "the page"
         step(f"Opening {host}")
         page = await self._page(order)
-        step.keep("html", page.content)
+        step.keep("html", page.text.encode("utf-8", "replace"))
         step("Reading the values from the page")
         reading = await self._extracted(page, order)
         if self._to_render(reading, order):
@@ -184,10 +184,12 @@ def _result(reading: Reading, schema: dict[str, Any] | None) -> Result:
         raise RunError(
             "TASK_FAILED",
             f"not found on the page: {named}{more}{asked}",
-            help_message="name the place with x-css or x-xpath in output_schema, or make the property optional" + also,
+            help_message="name the place with x-css, x-xpath or x-jsonpath in output_schema, "
+            f"or make the property optional{also}",
             extraction=extraction,
         )
-    return Result(found.result, extraction, validated(found.result, schema))
+    value = wire.finite(found.result)
+    return Result(value, extraction, validated(value, schema))
 
 
 def _read(page: Page, schema: dict[str, Any] | None) -> Reading:

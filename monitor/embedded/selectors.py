@@ -17,6 +17,7 @@ _FOR_STYLE = re.compile(
     r"(?:[mp][trblxyse]?|text|font|bg|flex|grid|[wh]|min|max|col|row|d|rounded|border|gap|space|items|justify|self|"
     r"leading|tracking|shadow|z|top|left|right|bottom|inset|opacity|order|float|align|u|is|has|js)-"
 )
+_BUILT = re.compile(r"(?:sc|css|jss|jsx|svelte|ng|ember|emotion|data-v)[-_]|jss\d")
 _PLAIN = re.compile(r"-?[A-Za-z_][\w-]*\Z", re.ASCII)
 _LAYOUT = frozenset(
     {"row", "col", "column", "container", "wrapper", "inner", "outer", "clearfix", "active", "flex", "grid", "hidden"}
@@ -26,9 +27,9 @@ Says = Callable[[str], bool]
 
 def stable(name: str) -> bool:
     """Return whether an id or a class is likely one that a person chose: no hash, no counter, no utility."""
-    if not _PLAIN.match(name) or len(name) > MAX_NAME or _FOR_STYLE.match(name) or name.casefold() in _LAYOUT:
+    if not _PLAIN.match(name) or len(name) > MAX_NAME or name.casefold() in _LAYOUT:
         return False
-    if re.search(r"\d{3}", name):
+    if _FOR_STYLE.match(name) or _BUILT.match(name) or re.search(r"\d{3}", name):
         return False
     parts = [part for part in re.split(r"[-_]+", name) if part]
     return not any(_made_up(part) for part in parts)
@@ -42,18 +43,21 @@ def _made_up(part: str) -> bool:
     return mixed or consonants or jumps
 
 
-def of(element: Any, root: Any, says_value: Says) -> Iterator[str]:
+def of(element: Any, root: Any, says_value: Says, *, classes: bool = True) -> Iterator[str]:
     """Yield selectors of an lxml element under `root`, the most stable first; they may choose others, too.
 
-    `says_value` tells names that say the value itself (`.sold-out`): those are not used.
+    `says_value` tells names that say the value itself (`.sold-out`): those are not used. Without `classes` no class of
+    the element's own is: what is one of a few words is often shown by another class, too.
     """
-    own = list(_names(element, says_value))
+    own = [name for name in _names(element, says_value) if classes or "." not in name]
     above = list(_above(element, root))
     yield from own
     for ancestor in above:
         for outer in _names(ancestor, says_value):
             yield from (f"{outer} {inner}" for inner in (*own, str(element.tag)))
     yield str(element.tag)
+    if above:
+        yield f"{above[0].tag} > {element.tag}"
     yield from _places(element, root, above, says_value)
 
 

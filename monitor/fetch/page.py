@@ -39,7 +39,10 @@ def decode(content: bytes, content_type: str) -> tuple[str, str]:
 
 
 def _undeclared(content: bytes) -> str:
-    """Return what a page that names no encoding is in, as browsers decide it: UTF-8 if it is that, else windows-1252."""
+    """Return what a page that names no encoding is in, as browsers decide it: UTF-8 if it is that.
+
+    Else windows-1252.
+    """
     try:
         content.decode("utf-8")
     except UnicodeDecodeError:

@@ -53,6 +53,11 @@ def judge(watch: Watch, outcome: Outcome, baseline: Baseline | None) -> Judgemen
 
 
 def _completed(watch: Watch, outcome: Completed, baseline: Baseline | None) -> Judgement:
+    if outcome.fault is not None:
+        violation = Violation("", "json", reason.line(outcome.fault.message))
+        return Judgement(
+            Verdict.INVALID, violation.message, reading.SCHEMA, violations=(violation,), hint=_HINTS[reading.SCHEMA]
+        )
     read = reading.read(outcome.result, watch.output_schema, coerce=watch.compare.coerce)
     if read.code is not None:
         why = reason.line(read.reason)

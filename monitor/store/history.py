@@ -47,14 +47,14 @@ def good(connection: Connection, watch: str, limit: int) -> list[Record]:
 def looked_back(connection: Connection, watch: str, generation: str, places: Collection[str], now: datetime) -> History:
     """Return what stood at some places in the confirmed good results of a generation, read one after another."""
     query = (
-        select(runs.c.finished_at, runs.c.result)
+        select(runs.c.opened_at, runs.c.result)  # by our clock: the API's may be wrong
         .where(runs.c.watch == watch, runs.c.generation == generation, runs.c.verdict.in_(_CONFIRMED))
         .where(runs.c.dry.is_(False))
         .order_by(runs.c.id.desc())
         .limit(LIMIT)
     )
     rows_ = connection.execution_options(yield_per=200).execute(query)
-    return gathered(((row.finished_at, row.result) for row in rows_), places, now)
+    return gathered(((row.opened_at, row.result) for row in rows_), places, now)
 
 
 def record(connection: Connection, name: str, *, raw: bool) -> Record | None:

@@ -29,6 +29,9 @@ Likeness = Annotated[float, Strict(), Field(gt=0, le=1)]
 def _some_key(value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     if any(not keys for keys in value.values()):
         raise ValueError("identity needs at least one key per list")
+    twice = next((keys for keys in value.values() if len(set(keys)) < len(keys)), None)
+    if twice:
+        raise ValueError(f"identity names a key twice: {', '.join(twice)}; name each key once")
     return value
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import Workspace
+from tests.cli.conftest import WATCH, Workspace
 from tests.scripted_api import ScriptedApi
 
 
@@ -49,6 +49,32 @@ def test_a_run_is_followed_through_the_database_by_show(workspace: Workspace, ap
     assert workspace("show", "01NOTHING").code == 2
 
 
+def test_explain_says_that_a_watch_has_no_rules(workspace: Workspace, api: ScriptedApi) -> None:
+    """Of a change and of the first result, which rules would have been asked about."""
+    workspace.watch()
+    workspace.use(api)
+    workspace("run", "espresso-machine")
+    api.next_run(result={"price": 449.0, "in_stock": False})
+    workspace("run", "espresso-machine")
+    for record in workspace("history", "espresso-machine", "--json").json:
+        explained = workspace("explain", record["run"])
+        assert "no rule was looked at: the watch had no rules (notify)" in explained.out
+        assert workspace("explain", record["run"], "--json").json["why"] == "the watch had no rules (notify)"
+
+
+def test_what_was_read_as_another_type_is_printed_as_json(workspace: Workspace, api: ScriptedApi) -> None:
+    """`true`, not `True`; text in double quotes."""
+    workspace.watch()
+    workspace.use(api)
+    api.next_run(result={"price": "$449.00", "in_stock": "yes"})
+    workspace("run", "espresso-machine")
+    (record,) = workspace("history", "espresso-machine", "--json").json
+    for command in ("explain", "show"):
+        printed = workspace(command, record["run"]).out
+        assert '/in_stock "yes" -> true' in printed
+        assert '/price "$449.00" -> 449.0' in printed
+
+
 def test_diff_names_what_changed_between_two_results(workspace: Workspace, api: ScriptedApi) -> None:
     """Without runs: the newest change; with one or two: those."""
     _two_runs(workspace, api)
@@ -79,3 +105,24 @@ def test_status_shows_every_watch_and_exits_3_when_one_fails(workspace: Workspac
     assert workspace("status").out.count("failing since") == 1
     workspace("run", "espresso-machine")
     assert workspace("status").code == 0
+
+
+def test_a_difference_is_between_runs_of_the_watch(workspace: Workspace, api: ScriptedApi) -> None:
+    workspace.use(api)
+    for name in ("one", "other"):
+        workspace.watch(name)
+        api.next_run(result={"price": 499, "in_stock": True})
+        (record,) = workspace("run", name, "--json").json
+    said = workspace("diff", "one", record["run"])
+    assert (said.code, said.err) == (2, f"monitor: run {record['run']} is one of other, not of one\n")
+
+
+def test_an_edited_watch_is_named_by_validate(workspace: Workspace, api: ScriptedApi) -> None:
+    workspace.use(api)
+    workspace.watch()
+    api.next_run(result={"price": 499, "in_stock": True})
+    workspace("run", "espresso-machine")
+    assert workspace("validate", "--json").json == {"watches": 1, "problems": []}
+    workspace.watch(text=WATCH.replace("Find the product's", "Find the machine's"))
+    assert "edited since its baseline" in workspace("validate").out
+    assert workspace("validate", "--json").json["new_baselines"] == ["espresso-machine"]

@@ -82,7 +82,7 @@ def test_listed_values_are_matched_exactly_then_by_form(value: Any, schema: dict
         (True, {"type": "string"}, MISSING),
         ("2026-11-21", {"type": "string", "format": "date"}, "2026-11-21"),
         ("2026-11-21T10:00:00Z", {"type": "string", "format": "date"}, "2026-11-21"),
-        ("21.11.2026", {"type": "string", "format": "date"}, MISSING),
+        ("21.11.2026", {"type": "string", "format": "date"}, "2026-11-21"),
         ("2026-02-30", {"type": "string", "format": "date"}, MISSING),
         ("2026-11-21T10:00:00Z", {"type": "string", "format": "date-time"}, "2026-11-21T10:00:00Z"),
         ("2026-11-21T10:00:00", {"type": "string", "format": "date-time"}, MISSING),

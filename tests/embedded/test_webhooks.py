@@ -116,11 +116,11 @@ async def test_nobody_there_does_not_disturb_the_run(tmp_path: Path) -> None:
 
 
 async def test_an_agent_that_stops_gives_up_what_is_not_told(tmp_path: Path) -> None:
-    async with hook(500) as received:
-        async with (
-            EmbeddedAgent(ledger=tmp_path / "a.db") as agent,
-            httpx.AsyncClient(verify=False, base_url=agent.base_url) as client,
-        ):
-            await client.post("/v1/automation/run", json=order(webhook_url=received.url))
-            await received.until(1)
+    async with (
+        hook(500) as received,
+        EmbeddedAgent(ledger=tmp_path / "a.db") as agent,
+        httpx.AsyncClient(verify=False, base_url=agent.base_url) as client,
+    ):
+        await client.post("/v1/automation/run", json=order(webhook_url=received.url))
+        await received.until(1)
     assert len(received.told) == 1

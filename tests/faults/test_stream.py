@@ -116,12 +116,12 @@ async def test_row_53_damaged_complete_is_polled(scene: Scene, result: bytes) ->
 
 
 @pytest.mark.parametrize("result", DAMAGED[:-1], ids=range(len(DAMAGED) - 1))
-async def test_row_53_damaged_for_good_is_a_failure_with_the_bytes_kept(scene: Scene, result: bytes) -> None:
+async def test_row_53_damaged_for_good_is_an_invalid_result_with_the_bytes_kept(scene: Scene, result: bytes) -> None:
     head = b'"run_id":"{run_id}","status":"COMPLETED","result":' + result + b"}"
     scene.stream(STARTED + b'data: {"type":"COMPLETE",' + head + b"\n\n")
     body = b"{" + head.replace(b"{run_id}", b"run_2")
     scene.api.answer("GET", "/v1/runs/", 200, body, headers={"content-type": "application/json"}, times=9)
-    record = await scene.ends("FAILED", "PROTOCOL", says="cannot be used")
+    record = await scene.ends("INVALID", "SCHEMA", says="cannot be used")
     raw = scene.rows(f"SELECT terminal FROM runs WHERE id = '{record.id}'")[0]["terminal"]
     assert raw
 

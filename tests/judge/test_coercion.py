@@ -113,6 +113,36 @@ def test_what_is_not_read_says_why(value: str, schema: dict[str, Any], message: 
     assert one(value, **schema) == message
 
 
+@pytest.mark.parametrize(("text", "truth"), [("InStock", True), ("OutOfStock", False), ("SoldOut", False)])
+def test_the_words_of_schema_org_are_read_with_and_without_their_address(text: str, truth: bool) -> None:
+    for way in (
+        text,
+        text.upper(),
+        text.casefold(),
+        f" {text} ",
+        f"https://schema.org/{text}",
+        f"http://schema.org/{text}",
+    ):
+        assert one(way, name="in_stock", **BOOLEAN) is truth
+    assert "whose name turns words" in one(text, name="sold_out", **BOOLEAN)
+
+
+def test_an_amount_against_x_locale_is_settled_by_other_amounts_and_not_by_itself() -> None:
+    schema = {"x-locale": "de", "properties": {"a": NUMBER, "rows": {"items": NUMBER}}}
+    assert read({"a": "$1,299", "rows": ["$12.50"]}, schema).value["a"] == 1299
+    for rows in (["$2,499"], ["12,50"], ["$12.50", "12,50"], []):
+        found = read({"a": "$1,299", "rows": rows}, schema)
+        assert found.code == "SCHEMA"
+        assert (
+            '/a: "$1,299" is not read as a number: it can be read as 1299 and as 1.299' in found.violations[0].message
+        )
+
+
+def test_the_largest_numbers_that_json_holds_keep_their_schema() -> None:
+    assert one("1e308", **NUMBER) == one("1e308", **INTEGER) == 10**308
+    assert "too large or too small" in one("1e309", **NUMBER)
+
+
 def test_words_for_stock_say_nothing_of_a_property_whose_name_turns_them_round() -> None:
     assert one("sold out", name="in_stock", **BOOLEAN) is False
     for name in ("sold_out", "isSoldOut", "unavailable", "outOfStock", "discontinued", "not-available"):

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.judge.conditions import operands
 from monitor.judge.conditions.check import check, check_conditions, samples
+from monitor.judge.conditions.expressions import Expression
+from monitor.judge.conditions.functions import TAKES, Takes
 from monitor.judge.schemas import validation
 from tests.conftest import make_watch
 
@@ -71,6 +74,11 @@ def doubts(text: str, **options: Any) -> list[tuple[str, str | None, bool]]:
         "(new.price) < 5",
         "run.result.price < 5",
         "new.offers[3].price < 5",
+        'new.price < low("/price", duration("36h")) && new.price < mean("/price")',
+        "new.price < low('/price', watch.name)",
+        'new.name.lower() == "x" && round(new.price, 1) < max([new.price, 3]) + min(1, 2, 3)',
+        'now - timestamp("2026-01-02T00:00:00Z") > duration("1h")',
+        "now > timestamp(new.name + 'Z') || true",
     ],
 )
 def test_a_condition_that_can_work_is_silent(text: str) -> None:
@@ -112,6 +120,22 @@ def test_a_condition_that_can_work_is_silent(text: str) -> None:
         ('new.kind != "zzz"', "new.kind is never 'zzz'", 'it is one of ["shop"]'),
         ("new.price <", "this is not CEL: column 12", None),
         ("x" + ".filter(a, a)" * 9, "could run away", None),
+        ('new.price < low("/price", "90x")', "low: '90x' is not a duration", 'as in low("/price", "30d")'),
+        ('new.price < low("/price", 90)', "low: '90' is not a duration", 'as in low("/price", "30d")'),
+        (
+            'new.price < mean("/price", "30d", 4)',
+            "mean takes a place and, if you like, a time such as 30d",
+            "as in mean",
+        ),
+        ("new.price < low()", "low takes a place", 'as in low("/price", "30d")'),
+        ('new.price < "/price".high()', "high takes a place", 'as in high("/price", "30d")'),
+        ('since("/price") == null', "since takes a place and a value", 'as in since("/price", new.price)'),
+        ("abs(new.price, 3) > 1", "abs takes one number", "as in abs(new.price - old.price)"),
+        ("min() > 1", "min takes numbers", None),
+        ("round(new.price, 1, 2) > 1", "round takes a number and", None),
+        ('lower() == "a"', "lower takes one text", "as in lower(new.name)"),
+        ('now - duration("7d") > now', 'duration("7d") is none', 'as in duration("36h")'),
+        ('now > timestamp("soon")', 'timestamp("soon") is none', "as in timestamp("),
     ],
 )
 def test_what_cannot_work_is_refused_with_a_hint(text: str, message: str, hint: str | None) -> None:
@@ -138,10 +162,72 @@ def test_what_fails_where_something_is_absent_is_a_warning(text: str, place: str
     assert warning
 
 
+LOOSE: dict[str, Any] = {
+    "type": "object",
+    "required": ["price"],
+    "properties": {
+        "price": {"type": "number"},
+        "in_stock": {"type": "boolean"},
+        "was": {"type": "number"},
+        "plan": {"type": "object", "required": ["seats"], "properties": {"seats": {"type": "number"}}},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("new.price < told.price*0.95 && new.in_stock", "/in_stock"),
+        ("new.in_stock && new.price < told.price*0.95", "/in_stock"),
+        ("new.price >= told.price || new.in_stock", "/in_stock"),
+        ("new.in_stock || new.price >= told.price", "/in_stock"),
+        ("new.price > 90 && (new.price < told.price || !new.in_stock)", "/in_stock"),
+        ("new.price < told.price ? new.in_stock : false", "/in_stock"),
+        ("changes.exists(c, c.kind == 'removed' && new.was > 3)", "/was"),
+        (" && ".join(f"new.price < {index}" for index in range(9)) + " && new.was > 3", "/was"),
+        ("has(new.plan) && new.price < 1 && new.plan.seats > new.was", "/was"),
+    ],
+)
+def test_what_may_be_absent_is_found_whatever_stands_before_it(text: str, place: str) -> None:
+    (found,) = check(text, LOOSE, boolean=True)
+    assert found.warning
+    assert f"where {place} is absent" in found.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "has(new.in_stock) && new.in_stock && new.price < told.price*0.95",
+        "new.price < told.price*0.95 && has(new.in_stock) && new.in_stock",
+        "new.price < told.price || !has(new.in_stock) || new.in_stock",
+        "(has(new.was) ? new.was : new.price) < told.price && new.price < 9",
+        'changes.exists(c, c.path == "/was" && c.kind == "changed") && new.was < 5',
+        "has(new.plan) && new.price < 1 && new.plan.seats > 3",
+        'new.price < 1 && "was" in new && new.was < 5',
+    ],
+)
+def test_what_is_asked_for_first_is_no_warning(text: str) -> None:
+    assert check(text, LOOSE, boolean=True) == []
+
+
+def test_an_expression_that_would_grow_too_long_is_tried_as_it_stands() -> None:
+    long = Expression.parse("||".join(f"a{index}" for index in range(350)) + "||new.was>3")
+    assert operands.freed(long, "was") == (long, ({},))
+
+
+@pytest.mark.parametrize("name", TAKES)
+def test_the_example_of_every_function_can_work(name: str) -> None:
+    assert doubts(TAKES[name].example, boolean=False) == []
+
+
 def test_a_text_need_give_no_boolean_and_may_call_what_others_bring() -> None:
     assert doubts("new.price", boolean=False) == []
-    assert doubts("money(new.price, 'EUR')", boolean=False, functions=["money"]) == []
-    assert doubts("mony(new.price, 'EUR')", boolean=False, functions=["money"])[0][1] == 'did you mean "money"?'
+    theirs = {"money": Takes(2, 3, "takes an amount and a currency", 'money(new.price, "EUR")')}
+    assert doubts("money(new.price, 'EUR')", boolean=False, functions=theirs) == []
+    assert doubts("mony(new.price, 'EUR')", boolean=False, functions=theirs)[0][1] == 'did you mean "money"?'
+    assert doubts("money(new.price)", boolean=False, functions=theirs) == [
+        ("money takes an amount and a currency", 'as in money(new.price, "EUR")', False)
+    ]
     assert doubts("new.price < run.steps", names=["new", "old"])[0][0] == "'run' is unknown"
 
 

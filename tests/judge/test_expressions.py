@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from monitor.judge.conditions import templates
 from monitor.judge.conditions.expressions import Expression, ExpressionError, NothingYetError
+from monitor.judge.conditions.functions import TAKES
 from monitor.judge.conditions.history import History
 from monitor.judge.conditions.syntax import Syntax, token_at
 from monitor.judge.conditions.templates import Template, render
@@ -100,7 +102,15 @@ def test_an_expression_gives_its_value(text: str, expected: Any) -> None:
         ("lower(3)", "lower: takes text", "value"),
         ("abs('x')", "abs: takes numbers", "value"),
         ("abs(true)", "abs: takes numbers", "value"),
-        ("min()", "min:", "value"),
+        ("min()", "min: takes at least one number", "value"),
+        ("max([])", "max: takes at least one number", "value"),
+        ("abs(1, 2)", "abs takes one number", "value"),
+        ("lower()", "lower takes one text", "value"),
+        ("round(2, 'x')", "round: takes numbers", "value"),
+        ("round(2, 1e300 * 1e300)", "round: takes numbers", "value"),
+        ("sum([1e308, 1e308])", "sum: the numbers are too large", "value"),
+        ("shout(3)", "shout is unknown", "type"),
+        ("duration('7d')", 'duration: takes a text such as "36h"', "value"),
         ("optional.none()", "optional", "type"),
         ("low('/price') < 3", "low: there is no history here", "value"),
         ("9223372036854775807u + 18446744073709551615u", "", "value"),
@@ -249,11 +259,43 @@ def test_beside_an_empty_history_another_failure_is_that_failure(text: str) -> N
         ("low('/other') < 1", "/other"),
         ("low('/price', 'soon') < 1", "is not a duration"),
         ("low('/price', 3) < 1", "duration"),
+        ("mean('/price', '30d', 4) < 1", "^mean takes a place and, if you like, a time such as 30d$"),
+        ("low() < 1", "^low takes a place and, if you like, a time such as 30d$"),
+        ("low(3) < 1", "^low: takes a place first, as in low"),
+        ("since(['a'], 3) == null", "^since: takes a place first, as in since"),
+        ("since('/price') == null", "^since takes a place and a value$"),
     ],
 )
 def test_a_wrong_look_back_says_what_is_wrong(text: str, part: str) -> None:
     with pytest.raises(ExpressionError, match=part):
         value_of(text, past(1))
+
+
+INTERNALS = re.compile(r"positional|_Past|<locals>|<lambda>|object is|iterable|int\(\)|Py[A-Z]|Error")
+arguments = st.lists(
+    st.sampled_from(["1", "'x'", "'/price'", "null", "[1]", "[]", "true", "{}", "now", "1e308", "'2d'"])
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(sorted(TAKES)), arguments)
+def test_whatever_a_function_is_given_no_python_shows(name: str, given_values: list[str]) -> None:
+    said = ""
+    try:
+        value_of(f"{name}({', '.join(given_values)})", past(1))
+    except ExpressionError as error:
+        said = str(error)
+    assert not INTERNALS.search(said), said
+
+
+def test_text_that_is_no_unicode_is_said_in_words() -> None:
+    with pytest.raises(ExpressionError, match=r"^a value is text that is no proper Unicode$"):
+        value_of("odd == 'x'", odd="\ud800")
+
+
+def test_a_function_of_others_that_fails_shows_no_python() -> None:
+    found = render("{{ shout(1, 2) }}", values(), functions={"shout": lambda text: f"{text}!"})
+    assert found.errors == ("{{ shout(1, 2) }}: shout cannot take these values",)
 
 
 def test_an_expression_knows_where_it_looks_back() -> None:

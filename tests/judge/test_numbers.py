@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.judge.values import currencies, locales, units
-from monitor.judge.values.numbers import Reading, Refusal, as_json, parsed, read
+from monitor.judge.values.numbers import Reading, Refusal, as_json, parsed, proved, read
 
 
 def value(text: str, hint: str | None = None, others: str | None = None) -> int | float | str | None:
@@ -28,7 +28,9 @@ def value(text: str, hint: str | None = None, others: str | None = None) -> int 
         ("en-US", "$1,299.00", 1299), ("en-US", "1,299", 1299), ("en-US", "4.125", 4.125),
         ("en-US", "-$5.00", -5), ("en-GB", "£12,345.67", 12345.67), ("en-IN", "₹1,23,456.78", 123456.78),
         ("en-IN", "12,34,567", 1234567), ("en-IN", "₹1,299", 1299), ("en-CA", "$1,299.99", 1299.99),
-        ("en-AU", "A$1,299", 1299), ("en-ZA", "R1\u00a0299,00", "is not one number alone: other words or signs stand beside it"),
+        ("en-AU", "A$1,299", 1299), ("en-ZA", "R1\u00a0299,00", 1299), ("en-ZA", "R1,299.00", 1299),
+        ("en-ZA", "R 1 299,00", 1299), ("en-ZA", "R1 299.00", 1299), ("en-ZA", "R 1 299", 1299), ("af", "R 1 299,50", 1299.5),
+        ("es-PE", "S/. 12.50", 12.5), ("es-PE", "S/. 1,250.00", 1250),
         ("de", "1.299,00 €", 1299), ("de", "1.299", 1299), ("de", "4,125", 4.125), ("de", "1.234.567", 1234567),
         ("de", "5,- €", 5), ("de", "1.299,- €", 1299), ("de", "1,2 Mio. €", 1_200_000), ("de", "3,5 Milliarden", 3.5e9),
         ("de-AT", "€ 1.299,50", 1299.5), ("de-AT", "1\u00a0299,50", 1299.5), ("de-CH", "CHF 1’299.50", 1299.5),
@@ -74,6 +76,9 @@ def test_prices_and_numbers_of_many_locales(locale: str, text: str, number: obje
         ("15%", 15), ("15 %", 15), ("-1.5%", -1.5), ("％15", 15), ("12 kg", 12), ("3.5 GB", 3.5), ("5 stars", 5), ("12 Stück", 12),
         ("1,234,567 reviews", 1234567), ("21 °C", 21), ("120 km/h", 120), ("$29/mo", 29), ("€5 per month", 5), ("€9,50/kg", 9.5),
         ("€5.00 / kg", 5), ("\u200b42\ufeff", 42), (" 42 ", 42), ("5.- CHF", 5), ("99 euros", 99),
+        ("R1,299.00", 1299), ("R 1 299,00", 1299), ("R1 299.00", 1299), ("R\u00a01\u00a0299,00", 1299), ("R1\u202f299.00", 1299), ("R1299.00", 1299),
+        ("R12.50", 12.5), ("R 500", 500), ("-R5.00", -5), ("R5.00 ZAR", 5), ("R29/mo", 29), ("5 RUB", 5), ("1.299 RON", 1299), ("12 Results", 12),
+        ("S/. 12.50", 12.5), ("S/.12.50", 12.5), ("S/12.50", 12.5), ("S/ 12.50", 12.5), ("Rs.500", 500), ("Rs.1,299", 1299), ("-kr.500", -500), ("$.50", 0.5),
     ],
 )  # fmt: skip
 def test_a_text_that_is_one_number_needs_no_locale(text: str, number: float) -> None:
@@ -88,7 +93,7 @@ TWO, ALONE, MORE = "can be read as", "is not one number alone", "more than one n
     [
         ("4.125", TWO), ("1.299", TWO), ("1,299", TWO), ("12,345", TWO), ("$1.299", TWO), ("£1.299", TWO), ("€1.299", TWO),
         ("1.299 €", TWO), ("€1,299", TWO), ("CHF 1.299", TWO), ("KWD 1.250", TWO), ("1.299 kr", TWO), ("1.299k", TWO),
-        ("C$1.299", TWO), ("1,299 zł", TWO),
+        ("C$1.299", TWO), ("1,299 zł", TWO), ("R1,299", TWO), ("R1.299", TWO), ("S/. 1,299", TWO),
         ("Was $99 now $79", MORE), ("3 for $10", MORE), ("2 x 5", MORE), ("4.5 out of 5", MORE), ("1e3e3", MORE),
         ("from $5", ALONE), ("ab 5 €", ALONE), ("up to 5", ALONE), ("~5", ALONE), ("<5", ALONE), ("5+", ALONE), ("5*", ALONE),
         ("#5", ALONE), ("iPhone 15", ALONE), ("A4", ALONE), ("99¢", ALONE), ("99p", ALONE), ("£5m", ALONE), ("5B", ALONE),
@@ -113,7 +118,10 @@ def test_a_text_that_is_not_one_number_says_why(text: str, why: str) -> None:
     assert any(part in found for part in why.split("|"))
 
 
-@pytest.mark.parametrize(("text", "whole"), [("1e400", False), ("1e-400", False), ("1e301", True), ("4.5", True)])
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [("1e309", False), ("1.8e308", False), ("1e-400", False), ("1e309", True), ("9e9999", True), ("4.5", True)],
+)
 def test_a_number_that_json_has_not_is_none(text: str, whole: bool) -> None:
     found = read(text)
     assert isinstance(found, Reading)
@@ -124,7 +132,10 @@ def test_a_number_that_json_has_not_is_none(text: str, whole: bool) -> None:
     ("text", "hint", "others", "number"),
     [
         ("1.299", "de", ".", 1299), ("1.299", None, ",", 1299), ("1.299", None, ".", 1.299), ("1,299", None, ".", 1299),
-        ("1,299", None, ",", 1.299), ("€1.299", None, ",", 1299), ("$1,299", None, ",", 1299), ("$1,299", "es-EC", None, 1.299),
+        ("1,299", None, ",", 1.299), ("€1.299", None, ",", 1299), ("$1,299", None, ",", 1299), ("1,299", "es-EC", None, 1.299),
+        ("$1,299", "de", ".", 1299), ("1.899 €", "en", ".", 1.899), ("1.899 €", "en", ",", 1899), ("R1,299", "en-ZA", ".", 1299),
+        ("$1,299", "en", ",", 1299), ("€1.299", "de", ".", 1299), ("KWD 1.250", "en", None, 1.25), ("1,299 TND", "de", None, 1.299),
+        ("€1,299 Mio", "de", None, 1_299_000), ("$1.234 billion", "en", None, 1_234_000_000),
         ("4.125", "en", ",", 4.125),
     ],
 )  # fmt: skip
@@ -132,6 +143,31 @@ def test_what_can_be_read_two_ways_is_settled_by_x_locale_then_the_currency_then
     text: str, hint: str | None, others: str | None, number: float
 ) -> None:
     assert value(text, hint, others) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "hint", "others"),
+    [("$1,299", "de", None), ("$1,299", "de", ","), ("€1.299", "en", None), ("R1,299", "en-ZA", None), ("R$ 1.299", "en", ".")],
+)  # fmt: skip
+def test_no_locale_gives_an_amount_of_money_three_decimals(text: str, hint: str, others: str | None) -> None:
+    why = f"x-locale {hint} says the latter, but no amount is written with three decimals"
+    assert value(text, hint, others) == (
+        f"can be read as 1299 and as 1.299: {why} (say the x-locale that the page follows)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "hint", "sign"),
+    [("$1,299", None, "."), ("$1,299", "en", "."), ("$1,299", "de", None), ("$12.50", "de", "."), ("1,299", None, None), ("x", None, None)],
+)  # fmt: skip
+def test_a_currency_proves_no_decimal_sign_against_x_locale(text: str, hint: str | None, sign: str | None) -> None:
+    assert proved(text, hint) == sign
+
+
+def test_the_largest_numbers_of_json_are_read() -> None:
+    assert value("1e308") == 10**308
+    assert value("1.7e308") == 1.7e308
+    assert isinstance(value("1e-300"), float)
 
 
 def test_a_locale_that_writes_neither_sign_settles_nothing() -> None:

@@ -296,6 +296,64 @@ def test_legitimate_data_is_no_failed_goal(result: Any, schema: dict[str, Any]) 
     assert read(result, schema).code is None
 
 
+JOBS: dict[str, Any] = {
+    "type": "object",
+    "required": ["jobs", "total"],
+    "properties": {
+        "total": {"type": "integer"},
+        "jobs": {"type": "array", "items": {"type": "object", "properties": {"id": {"type": "string"}}}},
+    },
+}
+UNSEEN = {"total": 0, "jobs": []}
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"success": False},
+        {"status": "failed"},
+        {"error": "could not load the page"},
+        {"success": False, "reason": "captcha"},
+        {"ok": False, "message": "blocked"},
+        {"errors": ["timeout"]},
+        {"error": "could not load", "jobs": [{"id": ""}, {"id": None}]},
+        {"error": "could not load", "jobs": [{}], "total": None},
+        {"note": "I could not load the page"},
+        {"note": "Are you a robot?"},
+    ],
+    ids=str,
+)
+def test_an_agents_own_report_beside_zero_and_empty_lists_is_a_failed_goal(report: dict[str, Any]) -> None:
+    """B2: 0, "", [] and false beside a report of failure are what was filled in, not what the page says."""
+    for result in ({**report, **UNSEEN, **report}, {"result": {**UNSEEN, **report}}, json.dumps({**UNSEEN, **report})):
+        assert read(result, JOBS).code == GOAL
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        UNSEEN,
+        {**UNSEEN, "success": True},
+        {**UNSEEN, "status": "success", "error": "", "errors": []},
+        {**UNSEEN, "error": "none", "reason": "N/A"},
+        {**UNSEEN, "note": "could not find any jobs: the list is empty"},
+        {"total": 1, "jobs": [{"id": "a"}], "error": "second page did not load"},
+        {"total": 1, "jobs": [], "success": False},
+        {"total": 0, "jobs": [{"id": "a"}], "error": "no total shown"},
+    ],
+    ids=str,
+)
+def test_an_empty_list_is_an_answer_where_no_failure_is_reported(result: dict[str, Any]) -> None:
+    """B2: an empty page is an answer, and so are values beside a complaint."""
+    assert read(result, JOBS).code is None
+
+
+def test_zero_and_empty_beside_declared_words_of_failure_are_data() -> None:
+    words = {"success": {"type": "boolean"}, "status": {"type": "string"}, "error": {"type": "string"}}
+    schema = {**JOBS, "properties": {**JOBS["properties"], **words}}
+    assert read({**UNSEEN, "success": False, "status": "failed", "error": "E1"}, schema).code is None
+
+
 def test_a_schema_that_declares_reason_alone_still_sees_status() -> None:
     schema = {"required": ["reason"], "properties": {"reason": {"type": "string"}}}
     assert read({"status": "failure", "reason": "weather"}, schema).code is None

@@ -143,6 +143,6 @@ def test_words_that_cannot_be_parsed_are_left_to_the_message() -> None:
 def test_an_error_of_a_condition_goes_with_the_notification() -> None:
     seen = watch({"to": "ops", "when": "new.prize < 1", "title": "t"})
     (note,) = judged(seen, CHANGED).notifications
-    assert note.hint == "new.prize < 1: there is no 'prize'"
+    assert note.hint == ("The condition could not be evaluated, so this is told: new.prize < 1: there is no 'prize'")
     assert judged(watch("ops"), CHANGED).notifications[0].hint is None
     assert Memory() == Memory(None)

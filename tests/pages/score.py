@@ -12,7 +12,7 @@ import copy
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def cases(frozen: bool = False) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 def hinted(case: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a case with its hints written into it."""
-    schema = copy.deepcopy(case["schema"])
+    schema: dict[str, Any] = copy.deepcopy(case["schema"])
     for pointer, hint in case["hints"].items():
         node = schema
         for part in pointer.split("/")[1:]:
@@ -84,7 +84,8 @@ def _below(node: dict[str, Any], part: str) -> dict[str, Any]:
     if "properties" in node:
         return _below(node["properties"], part)
     if "items" in node:
-        return node["items"] if part.isdigit() or part in ("-", "*", "[]") else _below(node["items"], part)
+        inner: dict[str, Any] = node["items"]
+        return inner if part.isdigit() or part in ("-", "*", "[]") else _below(inner, part)
     raise KeyError(f"a hint names {part!r}, which the schema does not have")
 
 
@@ -166,7 +167,7 @@ def _aligned(answers: list[Row], found: list[Row], *, unordered: bool) -> list[t
             pairs.append((answer, best))
         return pairs + [(None, row) for row in left]
 
-    @lru_cache(maxsize=None)
+    @cache
     def best_from(i: int, j: int) -> tuple[float, tuple[tuple[int | None, int | None], ...]]:
         if i == len(answers):
             return 0.0, tuple((None, k) for k in range(j, len(found)))
@@ -180,9 +181,7 @@ def _aligned(answers: list[Row], found: list[Row], *, unordered: bool) -> list[t
         ]
         return max(options, key=lambda option: option[0])
 
-    return [
-        (None if i is None else answers[i], None if j is None else found[j]) for i, j in best_from(0, 0)[1]
-    ]
+    return [(None if i is None else answers[i], None if j is None else found[j]) for i, j in best_from(0, 0)[1]]
 
 
 def score(*, frozen: bool, with_hints: bool, told: Callable[[str], None] | None = None) -> dict[str, Tally]:
@@ -216,7 +215,7 @@ def main() -> None:
         told = print if asked.misses == ("hints" if with_hints else "plain") else None
         tallies = score(frozen=asked.frozen, with_hints=with_hints, told=told)
         for name, tally in sorted(tallies.items(), key=lambda entry: entry[0] == "all"):
-            print(f"{'frozen' if asked.frozen else 'open'}, {title}, {name:10} {tally.line()}")
+            print(f"{'frozen' if asked.frozen else 'open'}, {title}, {name:10} {tally.line()}")  # noqa: T201 - a command prints
 
 
 if __name__ == "__main__":

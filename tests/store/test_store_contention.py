@@ -85,6 +85,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "retry_messages": lambda store: store.retry_messages([1], NOW),
     "drop_messages": lambda store: store.drop_messages([1], NOW),
     "run_definitions": lambda store: store.run_definitions({"w": Loaded({"url": "x"}, 1)}, NOW),
+    "accept": lambda store: store.accept([1], "x", NOW),
     "pause_watch": lambda store: store.pause_watch("w", None, NOW),
     "resume_watch": lambda store: store.resume_watch("w", NOW),
     "restate": lambda store: store.restate(make_run(1).id, "g", "digest", NOW),

@@ -48,6 +48,7 @@ def test_one_may_be_written_without_its_list() -> None:
         ({"run": {"profile_id": "p"}}, "profile_id needs use_profile"),
         ({"run": {"webhook_url": "http://hooks.example"}}, "webhook_url must be https"),
         ({"compare": {"identity": {"/a": []}}}, "at least one key"),
+        ({"compare": {"identity": {"/a": ["k", "l", "k"]}}}, "names a key twice: k, l, k"),
         ({"compare": {"identity": [1]}}, "dictionary"),
         ({"notify": "ops"}, "tuple"),
         ({"limits": {"timeout": "2d"}}, "at most 1d"),

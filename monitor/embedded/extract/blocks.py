@@ -2,7 +2,8 @@
 
 Pure over a tree, bounded.
 
-A place (a path of tags and classes within the block, told apart by its label or by its position) is judged over all blocks
+A place (a path of tags and classes within the block, told apart by its label or by its position) is
+judged over all blocks
 at once: what most of them have there, whether it reads as the property's type, and how its words fit. So one odd block
 cannot mislead, and every row is read in the same way.
 """
@@ -56,7 +57,9 @@ class Filled:
 def find(root: Any, name: str, shape: Shape, context: Context) -> Filled | None:
     """Return the group of blocks under `root` that fits best as the list `name` of objects of `shape`, or None."""
     asked = {
-        prop: query(prop, child) for prop, child in shape.properties.items() if child.kind not in ("object", "array") and child.hint is None
+        prop: query(prop, child)
+        for prop, child in shape.properties.items()
+        if child.kind not in ("object", "array") and child.hint is None
     }
     if not asked:
         return None
@@ -81,7 +84,13 @@ def _groups(root: Any, named: frozenset[str]) -> Iterator[tuple[list[Any], float
     alike: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
     for element in list(root.iter())[: 2 * MAX_READ]:
         parent = element.getparent()
-        if not isinstance(element.tag, str) or element.tag in _UNSEEN or parent is None or element is root or not len(element):
+        if (
+            not isinstance(element.tag, str)
+            or element.tag in _UNSEEN
+            or parent is None
+            or element is root
+            or not len(element)
+        ):
             continue
         above = parent.getparent()
         alike[element.tag, _first(element), parent.tag, _first(parent)].append(element)
@@ -89,9 +98,11 @@ def _groups(root: Any, named: frozenset[str]) -> Iterator[tuple[list[Any], float
         alike[element.tag, _first(element), "anywhere"].append(element)
     weighed: list[tuple[float, list[Any], float]] = []
     known: set[tuple[int, ...]] = set()
-    for members in alike.values():
-        outer = set(members)
-        members = [element for element in members if not any(above in outer for above in element.iterancestors())][:MAX_ROWS]
+    for found in alike.values():
+        outer = set(found)
+        members = [element for element in found if not any(above in outer for above in element.iterancestors())][
+            :MAX_ROWS
+        ]
         key = tuple(id(element) for element in members)
         if len(members) < 2 or key in known:
             continue
@@ -220,14 +231,21 @@ def _by_order(
     for place in places:
         where = {(id(clue.element), clue.attr) for clue in place.clues.values()}
         texted = {clue.text for clue in place.clues.values()}
-        if where & seen or len(place.clues) < 0.8 * count or len(texted) < 0.3 * count or not isinstance(place.key[1], int):
+        if (
+            where & seen
+            or len(place.clues) < 0.8 * count
+            or len(texted) < 0.3 * count
+            or not isinstance(place.key[1], int)
+        ):
             continue
         if all(_is_text(clue) and not _holds_taken(clue, taken) for clue in place.clues.values()):
             texts.append(place)
             seen |= {(id(inner), None) for clue in place.clues.values() for inner in clue.element.iter()} | where
     if len(texts) != len(left):
         return
-    for name, place in zip(left, sorted(texts, key=lambda place: min(c.order for c in place.clues.values())), strict=True):
+    for name, place in zip(
+        left, sorted(texts, key=lambda place: min(c.order for c in place.clues.values())), strict=True
+    ):
         here = Context(name, context.language, context.url)
         read = {i: picking.read(clue, shape.properties[name], asked[name], here) for i, clue in place.clues.items()}
         answers = {i: (value, "position in each block") for i, value in read.items() if value is not MISSING}
@@ -239,7 +257,16 @@ def _plain(shape: Shape) -> bool:
 
 
 def _is_text(clue: Clue) -> bool:
-    return clue.attr in (None, "own") and not clue.several and not clue.heading and not clue.money and 2 <= len(clue.text) <= 80 and clue.text[0].isalnum() and any(map(str.isalpha, clue.text)) and clue.element.tag != "button"
+    return (
+        clue.attr in (None, "own")
+        and not clue.several
+        and not clue.heading
+        and not clue.money
+        and 2 <= len(clue.text) <= 80
+        and clue.text[0].isalnum()
+        and any(map(str.isalpha, clue.text))
+        and clue.element.tag != "button"
+    )
 
 
 def _holds_taken(clue: Clue, taken: set[Any]) -> bool:
@@ -253,7 +280,7 @@ def _option(
     answers: dict[int, tuple[Any, str]] = {}
     scores: list[float] = []
     for index, clue in place.clues.items():
-        if not picking.may_hold(clue, shape, asked):
+        if not picking.may_hold(clue, shape):
             return None
         value = picking.read(clue, shape, asked, context)
         scores.append(min(likeness(asked, clue), 1.2))
@@ -276,7 +303,8 @@ def _prior(place: Place, asked: Query, shape: Shape, sample: Clue, answers: dict
     """Return what the kind of a place adds within a block: a heading or a link for a title, a currency for money."""
     distinct = len({dumps(value) for value, _source in answers.values()}) / max(len(answers), 1)
     if shape.format in ("uri", "url", "uri-reference"):
-        return 0.35 + 0.2 * (sample.element.tag == "a") + 0.15 * distinct + 0.1 * bool(text_of(sample.element))
+        linked: float = 0.35 + 0.2 * (sample.element.tag == "a") + 0.15 * distinct + 0.1 * bool(text_of(sample.element))
+        return linked
     if shape.format == "date":
         return 0.35 if sample.element.tag == "time" or sample.attr == "datetime" else 0.3
     if asked.money:
@@ -285,7 +313,15 @@ def _prior(place: Place, asked: Query, shape: Shape, sample: Clue, answers: dict
         letters = any(character.isalpha() for character in sample.text)
         tag = sample.element.tag
         lead = 0.55 if sample.heading else 0.4 if tag == "a" else 0.25 if tag in ("b", "strong", "th") else 0.0
-        return (lead + 0.2 * distinct - 0.02 * min(place.key[1], 5) if isinstance(place.key[1], int) else lead + 0.1 * distinct) if letters else -0.5
+        return (
+            (
+                lead + 0.2 * distinct - 0.02 * min(place.key[1], 5)
+                if isinstance(place.key[1], int)
+                else lead + 0.1 * distinct
+            )
+            if letters
+            else -0.5
+        )
     if shape.enum is not None and len(shape.enum) > 1:
         exact = {str(member).casefold() for member in shape.enum}
         return 0.6 * sum(clue.text.casefold() in exact for clue in place.clues.values()) / len(place.clues)
@@ -294,7 +330,9 @@ def _prior(place: Place, asked: Query, shape: Shape, sample: Clue, answers: dict
 
 def _form(place: Place, asked: Query, shape: Shape, distinct: float) -> float:
     """Return what it adds that the texts of a place look as such a property does."""
-    if shape.kind != "string" or any(clue.several or clue.attr not in (None, ":", "own") for clue in place.clues.values()):
+    if shape.kind != "string" or any(
+        clue.several or clue.attr not in (None, ":", "own") for clue in place.clues.values()
+    ):
         return 0.0
     concept = forms.known(asked.named)
     if concept is None:

@@ -23,18 +23,40 @@ MAX_LABEL = 60
 _MAX_INSIDE = 12
 _NAMES = (
     "class", "id", "itemprop", "property", "data-test", "data-testid", "data-qa", "data-qa-id", "data-cy", "data-hook",
-    "data-th", "data-label", "data-title", "data-name", "data-field", "data-ui-id", "data-price-type", "data-period", "data-role",
+    "data-th", "data-label", "data-title", "data-name", "data-field", "data-ui-id", "data-price-type", "data-period", "data-role",  # noqa: E501 - a table reads better in one line
     "headers", "name",
 )  # fmt: skip
-_VALUES = ("content", "datetime", "data-value", "data-price", "data-price-amount", "data-amount", "title", "aria-label", "href", "data-rating", "data-sort", "data-timestamp", "value")
+_VALUES = (
+    "content",
+    "datetime",
+    "data-value",
+    "data-price",
+    "data-price-amount",
+    "data-amount",
+    "title",
+    "aria-label",
+    "href",
+    "data-rating",
+    "data-sort",
+    "data-timestamp",
+    "value",
+)
 _UNSEEN = frozenset({"script", "style", "noscript", "template", "head", "svg", "option", "select", "iframe"})
 _STRUCK = frozenset({"s", "del", "strike"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _ASIDE = frozenset({"nav", "footer", "aside"})
-_ASIDE_WORDS = re.compile(r"cookie|consent|onetrust|cybot|newsletter|breadcrumb|navig|\bmenu|minicart|sidebar|footer|comments?\b|review(?:s|-list|-item)?\b|testimonial|quote|faq", re.IGNORECASE)
+_ASIDE_WORDS = re.compile(
+    r"cookie|consent|onetrust|cybot|newsletter|breadcrumb|navig|\bmenu|minicart|sidebar|footer|comments?\b|review(?:s|-list|-item)?\b|testimonial|quote|faq",
+    re.IGNORECASE,
+)
 _HASHED = re.compile(r"\A(?:css|sc|jss|_)?[-_]?(?=[a-z]*\d)[a-z0-9]{5,10}\Z")
-_STATE = re.compile(r"(?:has|with|is|no|without)[-_]|(?:has|with)[A-Z]|(?:items|justify|content|self)-(?:end|start|center|between)")  # what it holds, not what it is
-_CURRENCY = re.compile(r"[$€£¥₹₺₩]|円|\b(?:EUR|USD|GBP|JPY|CHF|PLN|SEK|NOK|DKK|CZK|TRY|BRL|TL|kr|zł|Kč|Ft|lei)\b|R\$|:-|,-|\.-", re.IGNORECASE)
+_STATE = re.compile(
+    r"(?:has|with|is|no|without)[-_]|(?:has|with)[A-Z]|(?:items|justify|content|self)-(?:end|start|center|between)"
+)  # what it holds, not what it is
+_CURRENCY = re.compile(
+    r"[$€£¥₹₺₩]|円|\b(?:EUR|USD|GBP|JPY|CHF|PLN|SEK|NOK|DKK|CZK|TRY|BRL|TL|kr|zł|Kč|Ft|lei)\b|R\$|:-|,-|\.-",
+    re.IGNORECASE,
+)
 _ADDED = frozenset({"small", "br", "div", "p", "ul", "table", "font"})
 _BADGE = re.compile(r"\A(?:NEU|NEW|NOUVEAU|NUEVO|NUOVO|NIEUW|NOVO|NOWE|NYHET|YENI|TOP|SALE)(?=[A-ZÀ-Þ][a-zà-þ])")
 _NEXT = re.compile(r"(?:\s|\A)[^\W\d]{3,}\s?[:：]\s")
@@ -66,7 +88,10 @@ class Clue:
 
 
 def clues(root: Any, *, page: bool = True) -> list[Clue]:
-    """Return the clues under an lxml element in the order of the page, at most 6,000; `page` weighs where they stand."""
+    """Return the clues under an lxml element in the order of the page, at most 6,000.
+
+    `page` weighs where they stand.
+    """
     return _Reader(root, page=page).read()
 
 
@@ -117,21 +142,27 @@ class _Reader:
                 aside = max(aside, 0.25 if element.tag == "aside" else 0.4)
             if "!others" in own or "!ad" in own:
                 aside = max(aside, 0.5)
-        struck = struck or element.tag in _STRUCK or "line-through" in str(element.get("style") or "") + str(element.get("class") or "")
+        struck = (
+            struck
+            or element.tag in _STRUCK
+            or "line-through" in str(element.get("style") or "") + str(element.get("class") or "")
+        )
         self._context[element] = (faded, aside, struck, (*path, step(element)))
 
     def _clues_of(self, element: Any, small: dict[Any, str]) -> None:
         names, aside, struck, path = self._context[element]
         text = small.get(element, "")
         headed: dict[str, float] = {}
-        for level, words in self._section:
-            for word in words:
+        for level, heard in self._section:
+            for word in heard:
                 headed[word] = 0.5 if word.startswith("=") else 0.25
-            if self._page and "!others" in words and level > 1:
+            if self._page and "!others" in heard and level > 1:
                 aside = max(aside, 0.5)
         around = list(_labels(element, small, text)) if text or any(element.get(name) for name in _VALUES) else []
         if self._page:  # a cell of a table of many rows answers for its row, seldom for the page
-            around = [(label, weight * 0.7 if place == "table column" else weight, place) for label, weight, place in around]
+            around = [
+                (label, weight * 0.7 if place == "table column" else weight, place) for label, weight, place in around
+            ]
         base = dict(headed)
         for word, weight in names.items():
             base[word] = max(base.get(word, 0.0), weight)
@@ -145,7 +176,7 @@ class _Reader:
         several = parts > 1 and not any((child.tail or "").strip() for child in element)
 
         def add(value: str, attr: str | None, words: dict[str, float], name: str, where: str) -> None:
-            self._found.append(Clue(element, attr, value, words, name, where, struck, aside, len(path), heading, len(self._found), several and attr is None, (*path, attr or "")))  # fmt: skip
+            self._found.append(Clue(element, attr, value, words, name, where, struck, aside, len(path), heading, len(self._found), several and attr is None, (*path, attr or "")))  # fmt: skip  # noqa: E501 - a table reads better in one line
 
         if text:
             words = dict(base)
@@ -161,15 +192,23 @@ class _Reader:
             if split and _NEXT.search(split[2]):
                 split = None  # several labels with their values, each of which has an element of its own
             if split and "//" not in text[: len(split[1]) + 3] and not split[1][-1:].isdigit():
-                told = base | {word: 1.0 for word in concepts(split[1])}
+                told = base | dict.fromkeys(concepts(split[1]), 1.0)
                 inside = next((child for child in element if child in small and small[child] in split[2]), None)
                 if inside is None or not (element.text or "").strip():
                     add(split[2], ":", told, split[1].strip(), "line")
         for attr in _VALUES:
             value = element.get(attr)
-            if value and len(value) <= MAX_TEXT and (attr != "value" or element.tag in ("data", "meter", "input") and element.get("type") == "hidden"):
+            if (
+                value
+                and len(value) <= MAX_TEXT
+                and (attr != "value" or (element.tag in ("data", "meter", "input") and element.get("type") == "hidden"))
+            ):
                 told = dict(base)
-                for word in concepts(attr.removeprefix("data-")) if attr not in ("title", "aria-label", "content", "value", "href") else ():
+                for word in (
+                    concepts(attr.removeprefix("data-"))
+                    if attr not in ("title", "aria-label", "content", "value", "href")
+                    else ()
+                ):
                     told[word] = max(told.get(word, 0.0), 0.8)
                 if attr == "href" and text and len(text) <= 60:
                     for word in concepts(f"{text} {element.get('rel') or ''}"):
@@ -179,7 +218,7 @@ class _Reader:
                         told[word] = max(told.get(word, 0.0), 0.7)
                     split = _COLON.match(value)
                     if split:
-                        told |= {word: 1.0 for word in concepts(split[1])}
+                        told |= dict.fromkeys(concepts(split[1]), 1.0)
                         add(split[2].rstrip(" ."), f"{attr}:", told, split[1], attr)
                 beside = (element.getnext(), element.getprevious())
                 option = attr.startswith("data-") and any(other is not None and other.get(attr) for other in beside)
@@ -193,7 +232,11 @@ def own_names(element: Any) -> frozenset[str]:
     for name in _NAMES:
         value = element.get(name)
         if value:
-            named += [part for part in value.split()[:12] if not _HASHED.match(part) and not _STATE.match(part) and len(part) <= 60]
+            named += [
+                part
+                for part in value.split()[:12]
+                if not _HASHED.match(part) and not _STATE.match(part) and len(part) <= 60
+            ]
     return concepts(" . ".join(named)) if named else frozenset()
 
 
@@ -229,7 +272,7 @@ def _labels(element: Any, small: dict[Any, str], text: str) -> Iterator[tuple[st
     here = element
     for level in range(4):
         fade = 1.0 if level == 0 else 0.95
-        for label, weight, place in _beside(here, small, text):
+        for label, weight, place in _beside(here, small):
             if 0 < len(label) <= MAX_LABEL:
                 yield label.rstrip(" :："), weight * fade, place
         parent = here.getparent()
@@ -252,7 +295,7 @@ def _around(element: Any, parent: Any) -> Iterator[tuple[str, float, str]]:
         yield tail, 0.85, "line"
 
 
-def _beside(element: Any, small: dict[Any, str], text: str) -> Iterator[tuple[str, float, str]]:
+def _beside(element: Any, small: dict[Any, str]) -> Iterator[tuple[str, float, str]]:
     tag, parent = element.tag, element.getparent()
     if parent is None:
         return
@@ -275,14 +318,29 @@ def _beside(element: Any, small: dict[Any, str], text: str) -> Iterator[tuple[st
         if (before.tail or "").strip():
             return
         before = before.getprevious()
-    if before is not None and not (before.tail or "").strip(" :：\n\t\r") and before in small and before.tag not in ("input", "button"):
+    if (
+        before is not None
+        and not (before.tail or "").strip(" :：\n\t\r")
+        and before in small
+        and before.tag not in ("input", "button")
+    ):
         label = small[before]
         if len(label) <= MAX_LABEL and not re.fullmatch(r"[\W\d]*", label):
-            alone = len([child for child in parent if isinstance(child.tag, str)]) == 2
-            sure = label.endswith((":", "：")) or before.tag in ("dt", "th", "label", "strong", "b") or "label" in (before.get("class") or "")
+            alone = before.getprevious() is None and element.getnext() is None
+            sure = (
+                label.endswith((":", "："))
+                or before.tag in ("dt", "th", "label", "strong", "b")
+                or "label" in (before.get("class") or "")
+            )
             yield label, 1.0 if sure else 0.85 if alone else 0.3, "label"
     after = element.getnext()
-    if before is None and after is not None and after in small and after.getnext() is None and not (element.tail or "").strip():
+    if (
+        before is None
+        and after is not None
+        and after in small
+        and after.getnext() is None
+        and not (element.tail or "").strip()
+    ):
         label = small[after]
         if len(label) <= 30 and not any(character.isdigit() for character in label):
             yield label, 0.8, "label"

@@ -15,14 +15,19 @@ _ISO = re.compile(r"(?<!\d)(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
 _EAST = re.compile(r"(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일]?")
 _YEAR_FIRST = re.compile(r"(?<!\d)(\d{4})[./](\d{1,2})[./](\d{1,2})(?!\d)")
 _NUMERIC = re.compile(r"(?<![\d.,/])(\d{1,2})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})(?![\d/-])")
-_DAY_FIRST_NAMED = re.compile(r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|º|ª|°|\.|:e)?\s*(?:de |of |d’|d')?([^\W\d_]{3,})\.?,?\s*(?:de |del )?(\d{4})")
+_DAY_FIRST_NAMED = re.compile(
+    r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|º|ª|°|\.|:e)?\s*(?:de |of |d’|d')?([^\W\d_]{3,})\.?,?\s*(?:de |del )?(\d{4})"
+)
 _MONTH_FIRST_NAMED = re.compile(r"([^\W\d_]{3,})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})")
 _MONTH_FIRST = ("en", "en-us", "en-ph", "fil")
 _ALWAYS = ("en", "de", "fr", "es", "it", "nl", "pt", "pl", "sv", "tr", "da", "nb", "fi", "cs")
 
 
 def read(text: str, *, language: str | None = None) -> date | None:
-    """Return the one day that `text` names, or None if it names none or several; `language` is a tag such as `en-GB`."""
+    """Return the one day that `text` names, or None if it names none or several.
+
+    `language` is a tag such as `en-GB`.
+    """
     found = days(text, language=language)
     return found[0] if len(set(found)) == 1 else None
 

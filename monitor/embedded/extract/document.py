@@ -6,6 +6,7 @@ lies deeper is not seen, and 10,000 nested tags cost nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -46,6 +47,23 @@ class Document:
         from monitor.embedded.extract import structured
 
         return structured.entities(self.tree, self.url)
+
+    @cached_property
+    def stated(self) -> list[tuple[str, Any]]:
+        """The JSON documents of the page's scripts by name; see `state`."""
+        from monitor.embedded.extract import state
+
+        return state.documents(self.tree)
+
+    @cached_property
+    def date_language(self) -> str | None:
+        """The tag by which numeric dates are read: the page's, else what its own dates allow only one way to read."""
+        if self.language is not None:
+            return self.language
+        pairs = re.findall(r"(?<![\d/])(\d{1,2})/(\d{1,2})/\d{4}(?!\d)", text_of(self.tree)[:200_000])
+        day_first = any(int(first) > 12 for first, _second in pairs)
+        month_first = any(int(second) > 12 for _first, second in pairs)
+        return None if day_first == month_first else "en-us" if month_first else "en-gb"
 
     @cached_property
     def title(self) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 
 import parsel
 
-from monitor.embedded.extract import blocks, clues, labels, likeness, picking, rows
+from monitor.embedded.extract import blocks, clues, labels, likeness, patterns, picking, prose, rows, stated
 from monitor.embedded.extract.document import MAX_ELEMENTS, Document, text_of
 from monitor.embedded.extract.found import MISSING, Extraction, below
 from monitor.embedded.extract.shape import Hint, Shape
@@ -28,6 +28,7 @@ _NOTHING: Answer = (MISSING, "")
 _ABOUT_THE_SITE = frozenset(
     {"Organization", "Corporation", "LocalBusiness", "Store", "OnlineStore", "Person", "WebPage", "CollectionPage"}
 )
+MAX_SEARCHED = 200_000  # characters that a pattern is searched in
 STALE = 0.8  # how likely a visible value must be to count more than structured data
 
 
@@ -42,7 +43,16 @@ class Scope:
     entities: tuple[dict[str, Any], ...] = ()
     cells: dict[str, parsel.Selector] | None = None
     picked: Mapping[str, Answer] | None = None
+    data: Any = None
     page: bool = False
+
+
+def _scope_of(found: Any) -> Scope:
+    """Return the scope of what a hint selected: an element, or an object of the page's data."""
+    if isinstance(found, parsel.Selector):
+        return Scope(found)
+    entity = found | {"@type": [], "@source": "x-jsonpath"} if isinstance(found, dict) else None
+    return Scope(None, (entity,) if entity is not None else (), data=found)
 
 
 class Filler:
@@ -51,17 +61,20 @@ class Filler:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._found = Extraction()
+        self._root: Shape | None = None
+        self._state: tuple[dict[str, Any], ...] | None = None
         self._pairs: dict[int, list[labels.Pair]] = {}
         self._clues: dict[int, list[clues.Clue]] = {}
         self._kept: list[parsel.Selector] = []  # keeps the keys of _pairs and _clues alive, because they are ids
 
     def fill(self, shape: Shape) -> Extraction:
         """Return what the whole page says of `shape`, an object."""
+        self._root = shape
         entities = tuple(self._document.entities)
         scope = Scope(self._document.root, rows.best_first(entities, shape), page=True)
         if shape.hint is not None and shape.hint.selects:
             chosen = self._selected(shape.hint, scope)
-            scope = Scope(chosen[0] if chosen else None)
+            scope = _scope_of(chosen[0]) if chosen else Scope(None)
         self._found.result = self._object(shape, scope, "")
         return self._found
 
@@ -101,7 +114,7 @@ class Filler:
             return shown if shown[1] == "heading" else told
         if told[0] is not MISSING:
             return self._unless_stale(name, shape, scope, told)
-        for ask in (self._from_labels, self._from_headings, self._from_clues):
+        for ask in (self._from_labels, self._from_headings, self._from_clues, self._from_state, self._from_prose):
             answer = ask(name, shape, scope)
             if answer[0] is not MISSING:
                 return answer
@@ -127,12 +140,28 @@ class Filler:
         first = picking.best(self._picks(name, shape, scope))
         return (first.value, first.source) if first is not None else _NOTHING
 
+    def _from_state(self, name: str, shape: Shape, scope: Scope) -> Answer:
+        """Return what the one object of the page's scripts that answers most of the schema says."""
+        if not scope.page or self._root is None:
+            return _NOTHING
+        if self._state is None:
+            self._state = stated.best_object(self._document.stated, self._root)
+        return self._from_entities(name, shape, replace(scope, entities=self._state, page=False))
+
+    def _from_prose(self, name: str, shape: Shape, scope: Scope) -> Answer:
+        if not scope.page or shape.kind != "string" or shape.format or shape.enum or not is_description_like(name):
+            return _NOTHING
+        text = prose.main_text(self._document.tree)
+        return (text, "main text of the page") if text else _NOTHING
+
     def _shown_currency(self, name: str, shape: Shape, scope: Scope) -> Answer:
         """Return the one currency that the amounts of the page bear."""
         first = picking.best(self._picks(name, shape, scope))
         if first is not None:
             return first.value, first.source
-        amounts = [clue.text for clue in self._clues_of(scope) if clue.money and clue.attr is None and len(clue.text) < 40]
+        amounts = [
+            clue.text for clue in self._clues_of(scope) if clue.money and clue.attr is None and len(clue.text) < 40
+        ]
         codes = {currency_of(text, self._document.language) for text in amounts} - {MISSING}
         return (codes.pop(), "currency of the amounts shown") if len(codes) == 1 else _NOTHING
 
@@ -149,24 +178,33 @@ class Filler:
         return found
 
     def _hinted(self, name: str, shape: Shape, hint: Hint, scope: Scope) -> Answer:
-        for element in self._selected(hint, scope):
-            value = convert(self._read(element, hint), shape, self._context(name))
+        for found in self._selected(hint, scope):
+            value = convert(self._read(found, hint), shape, self._context(name, machine=hint.jsonpath is not None))
             if value is not MISSING:
                 return value, str(hint)
         return _NOTHING
 
-    def _selected(self, hint: Hint, scope: Scope) -> list[parsel.Selector]:
+    def _selected(self, hint: Hint, scope: Scope) -> list[Any]:
+        """Return what a hint selects: elements of the page or of the row, or values of its data."""
+        if hint.jsonpath is not None:
+            places = [scope.data] if scope.data is not None else [value for _name, value in self._document.stated]
+            chosen = (patterns.selected(hint.jsonpath, place) for place in places)
+            return next((values for values in chosen if values), [])[:MAX_ELEMENTS]
         if scope.element is None:
             return []
         if hint.css is not None:
-            chosen = scope.element.css(hint.css)
-        elif hint.xpath is not None:
-            chosen = scope.element.xpath(hint.xpath)
-        else:
-            chosen = parsel.SelectorList([scope.element])
-        return list(chosen[:MAX_ELEMENTS])
+            return list(scope.element.css(hint.css)[:MAX_ELEMENTS])
+        if hint.xpath is not None:
+            return list(scope.element.xpath(hint.xpath)[:MAX_ELEMENTS])
+        return [scope.element]
 
-    def _read(self, element: parsel.Selector, hint: Hint) -> str | None:
+    def _read(self, found: Any, hint: Hint) -> Any:
+        value = self._text(found, hint) if isinstance(found, parsel.Selector) else found
+        if hint.regex is None or value is None or isinstance(value, (dict, list)):
+            return value
+        return patterns.matched(hint.regex, str(value)[:MAX_SEARCHED])
+
+    def _text(self, element: parsel.Selector, hint: Hint) -> str | None:
         if hint.attr is None:
             return text_of(element.root)
         if isinstance(element.root, str):
@@ -235,7 +273,7 @@ class Filler:
     def _nested(self, name: str, shape: Shape, scope: Scope, pointer: str) -> Any:
         if shape.hint is not None and shape.hint.selects:
             chosen = self._selected(shape.hint, scope)
-            return self._row(shape, Scope(chosen[0]), pointer) if chosen else MISSING
+            return self._row(shape, _scope_of(chosen[0]), pointer) if chosen else MISSING
         for entity in scope.entities:
             inner = [value for value in related(entity, name) if isinstance(value, dict)]
             if len(inner) == 1:
@@ -248,7 +286,7 @@ class Filler:
         if hint is not None:
             chosen: Iterable[Any] = self._selected(hint, scope)
             if shape.items.kind == "object":
-                return self._rows(shape.items, (Scope(element) for element in chosen), pointer)
+                return self._rows(shape.items, (_scope_of(found) for found in chosen), pointer)
             attr = (
                 hint.attr
                 or (shape.items.hint.attr if shape.items.hint else None)
@@ -296,6 +334,9 @@ class Filler:
     def _candidates(self, name: str, shape: Shape, scope: Scope) -> Iterator[list[Scope]]:
         for entities in rows.of_entities(scope.entities, name, self._document.entities if scope.page else ()):
             yield [Scope(None, (entity,)) for entity in entities]
+        if scope.page:
+            for found in stated.lists(self._document.stated, shape):
+                yield [Scope(None, (entity,)) for entity in found]
         if scope.element is not None:
             for cells in rows.of_tables(scope.element, shape):
                 yield [Scope(row.pop("", None), cells=row) for row in cells]
@@ -341,4 +382,5 @@ class Filler:
         return kept
 
     def _context(self, name: str, *, machine: bool = False) -> Context:
-        return Context(name, self._document.language, self._document.url, machine)
+        document = self._document
+        return Context(name, document.language, document.url, machine, document.date_language)

@@ -12,9 +12,31 @@ from monitor.embedded.extract.terms import concepts
 
 SURE = 0.7
 MARGIN = 0.12
-_CUT = re.compile(r"[;:(,.]|\b(?:without|ohne|sans|sin|senza|zonder|uten|utan|not|if|null|for example|zum beispiel|as (?:shown|printed|written))\b")
+_CUT = re.compile(
+    r"[;:(,.]|\b(?:without|ohne|sans|sin|senza|zonder|uten|utan|not|if|null|for example|zum beispiel|as (?:shown|printed|written))\b"  # noqa: E501 - a table reads better in one line
+)
 _MONEY = frozenset({"price", "salary", "rent", "shipping", "community", "!fee"})
-_FORMAL = frozenset({"=number", "=string", "=integ", "=boolean", "=eur", "=usd", "=gbp", "=euro", "=dollar", "=brl", "=zl", "=sek", "=kron", "=iso", "=cod", "=exampl", "=valu"})
+_FORMAL = frozenset(
+    {
+        "=number",
+        "=string",
+        "=integ",
+        "=boolean",
+        "=eur",
+        "=usd",
+        "=gbp",
+        "=euro",
+        "=dollar",
+        "=brl",
+        "=zl",
+        "=sek",
+        "=kron",
+        "=iso",
+        "=cod",
+        "=exampl",
+        "=valu",
+    }
+)
 _CLASHING = frozenset({"!others", "!ad", "!cart"})
 _OPPOSITE = (("!net", "!gross"), ("!monthly", "!yearly"), ("!start", "!end"), ("!low", "!high"), ("!full", "!reduced"))
 _WHOLE = frozenset({"tr", "table", "tbody", "ul", "ol", "dl", "section", "article", "form", "fieldset", "details"})
@@ -34,13 +56,13 @@ class Query:
     money: bool
 
 
-def query(name: str, shape: Shape, above: str = "") -> Query:
+def query(name: str, shape: Shape) -> Query:
     """Return the words of a property: its name first, its description after it."""
-    return _query(name, shape.description, shape.kind, shape.format or "", above)
+    return _query(name, shape.description, shape.kind, shape.format or "")
 
 
 @lru_cache(maxsize=2_000)
-def _query(name: str, description: str, kind: str, form: str, above: str) -> Query:
+def _query(name: str, description: str, kind: str, form: str) -> Query:
     named = concepts(name.replace("_", " "))
     cut = _CUT.search(description.casefold(), 3)
     told = concepts(description[: cut.start()] if cut else description)
@@ -53,11 +75,15 @@ def _query(name: str, description: str, kind: str, form: str, above: str) -> Que
         if word.startswith("=") and heads:
             words[word] *= 0.6
     if not heads and not any(weight >= 1.0 for weight in words.values()):
-        words |= {word: 1.0 for word in words}
+        words |= dict.fromkeys(words, 1.0)
     marks = frozenset(word for word in named | told if word.startswith("!") and word not in _CLASHING)
     if "shipping" in named:
         marks |= {"!shipping"}
-    money = kind in ("number", "integer") and bool(_MONEY & (named | told)) and not {"reviews", "rating", "count", "bids"} & named
+    money = (
+        kind in ("number", "integer")
+        and bool(_MONEY & (named | told))
+        and not {"reviews", "rating", "count", "bids"} & named
+    )
     return Query(words, marks, named, kind if not form else f"{kind}:{form}", money)
 
 
@@ -89,10 +115,11 @@ def likeness(asked: Query, clue: Clue) -> float:
             score -= weight * (0.2 if mark in _MILD else 0.4 if mark in _HALF else 0.55)
     if clue.struck and "!old" not in asked.marks:
         score -= 0.6
-    score -= sum(0.5 for one, other in _OPPOSITE for mark, against in ((one, other), (other, one)) if mark in asked.marks and against not in asked.marks and clue.words.get(against, 0.0) >= 0.5 and mark not in clue.words)  # fmt: skip
-    if clue.element.tag in _WHOLE and clue.attr is None:
-        score -= 0.3
-    elif clue.several or clue.attr is None and _with_more(clue):
+    for pair in _OPPOSITE:
+        for mark, against in (pair, pair[::-1]):
+            contrary = mark in asked.marks and against not in asked.marks and mark not in clue.words
+            score -= 0.5 * (contrary and clue.words.get(against, 0.0) >= 0.5)
+    if (clue.element.tag in _WHOLE and clue.attr is None) or clue.several or (clue.attr is None and _with_more(clue)):
         score -= 0.3
     elif clue.attr is None and asked.kind == "string" and _leads(asked, clue):
         score -= 0.25

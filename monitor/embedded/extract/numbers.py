@@ -48,17 +48,23 @@ def read(text: str, *, language: str | None = None, money: bool = False) -> Deci
     return -number if negative else number
 
 
-_OF = re.compile(r"\A\D{0,40}?(\d+(?:[.,]\d+)?)\s*(?:/|von|of|out of|sur|de|su|van|van de|av|z|z maks\.|üzerinden|out)\s*(?:the |de |la )?(?:5|10|100)\b\D{0,30}\Z", re.IGNORECASE)
+_OF = re.compile(
+    r"\A\D{0,40}?(\d+(?:[.,]\d+)?)\s*(?:/|von|of|out of|sur|de|su|van|van de|av|z|z maks\.|üzerinden|out)\s*(?:the |de |la )?(?:5|10|100)\b\D{0,30}\Z",  # noqa: E501 - a table reads better in one line
+    re.IGNORECASE,
+)
 _DASHED = re.compile(r"(\d)\s?[,.:]\s?[-–—]+(?!\d)")
 _RAISED = re.compile(r"(\d)\s?([,.])\s(\d\d)(?!\d)")
 _AMOUNT = re.compile(
     r"(?:(?:R\$|US\$|[$€£¥₹₺₩]|\b(?:EUR|USD|GBP|CHF|kr|Rs\.?))\s?(\d(?:[\d.,'’\u00a0\u202f\u2009 ]*\d)?)|"
-    r"(\d(?:[\d.,'’\u00a0\u202f\u2009 ]*\d)?)\s?(?:[€£¥₹₺₩]|円|(?:EUR|USD|GBP|CHF|PLN|SEK|NOK|DKK|CZK|TRY|TL|kr|zł|Kč|Ft|lei)\b))"
+    r"(\d(?:[\d.,'’\u00a0\u202f\u2009 ]*\d)?)\s?(?:[€£¥₹₺₩]|円|(?:EUR|USD|GBP|CHF|PLN|SEK|NOK|DKK|CZK|TRY|TL|kr|zł|Kč|Ft|lei)\b))"  # noqa: E501 - a table reads better in one line
 )
 
 
 def read_phrase(text: str, *, language: str | None = None, money: bool = False) -> Decimal | None:
-    """Return the number of a phrase that `read` does not know: `4.6 out of 5`, `289,-`, `349, 95`, one amount among numbers."""
+    """Return the number of a phrase that `read` does not know: `4.6 out of 5`, `289,-`, `349, 95`.
+
+    One amount among numbers.
+    """
     text = text.strip()
     if len(text) > 200:
         return None

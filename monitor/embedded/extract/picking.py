@@ -51,7 +51,7 @@ def picks(asked: Query, shape: Shape, clues: Sequence[Clue], context: Context, *
     """Return the clues that read as the shape and are at least half likely, best first."""
     found = []
     for clue in clues:
-        if not may_hold(clue, shape, asked):
+        if not may_hold(clue, shape):
             continue
         score = likeness(asked, clue) + _prior(asked, shape, clue, page=page)
         if score < SURE - 0.15:
@@ -80,11 +80,15 @@ def _within(one: Pick, other: Pick) -> bool:
     """Return whether both stand in one place, one text around the other (then the likelier decides)."""
     if not isinstance(one.value, str) or not isinstance(other.value, str):
         return False
-    near = one.clue.element is other.clue.element or one.clue.element in other.clue.element.iterancestors() or other.clue.element in one.clue.element.iterancestors()
+    near = (
+        one.clue.element is other.clue.element
+        or one.clue.element in other.clue.element.iterancestors()
+        or other.clue.element in one.clue.element.iterancestors()
+    )
     return near and (one.value in other.value or other.value in one.value)
 
 
-def may_hold(clue: Clue, shape: Shape, asked: Query) -> bool:
+def may_hold(clue: Clue, shape: Shape) -> bool:
     """Return whether a clue is of the kind that can hold such a property: a link for an address, a text for a text."""
     if shape.format in ("uri", "url", "uri-reference"):
         if clue.text.startswith("#"):
@@ -106,7 +110,9 @@ def _prior(asked: Query, shape: Shape, clue: Clue, *, page: bool) -> float:
             return max(0.95 - 0.9 * clue.words.get("title", 0.0), 0.5) if clue.heading == 1 else 0.1 if page else 0.5
         return 0.0
     if shape.kind == "boolean":
-        return (0.15 if clue.element.tag in ("button", "a") and clue.element.get("disabled") is None else 0.0) - (0.3 if clue.element.tag == "td" and "table column" in clue.place else 0.0)
+        return (0.15 if clue.element.tag in ("button", "a") and clue.element.get("disabled") is None else 0.0) - (
+            0.3 if clue.element.tag == "td" and "table column" in clue.place else 0.0
+        )
     if shape.format == "date":
         return 0.1 if clue.element.tag == "time" else 0.0
     if asked.money and clue.attr is None and len(clue.text) <= 16 and clue.money:
@@ -149,7 +155,15 @@ def _is_label(clue: Clue, asked: Query) -> bool:
         return True
     if clue.attr is None and not any(character.isdigit() for character in clue.text):
         told = concepts(clue.text)
-        return bool(told) and all(word in asked.words or word in asked.marks or word[0] == "=" and word in asked.named for word in told if not word.startswith("=")) and not any(word.startswith("=") and word not in asked.words for word in told)
+        return (
+            bool(told)
+            and all(
+                word in asked.words or word in asked.marks or (word[0] == "=" and word in asked.named)
+                for word in told
+                if not word.startswith("=")
+            )
+            and not any(word.startswith("=") and word not in asked.words for word in told)
+        )
     return False
 
 

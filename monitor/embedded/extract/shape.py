@@ -15,32 +15,34 @@ MAX_BYTES = 64 * 1024
 MAX_DEPTH = 16
 MAX_NODES = 2_000
 _TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
-HINTS = ("x-css", "x-xpath", "x-attr")
-_LATER = ("x-jsonpath", "x-regex")
+HINTS = ("x-css", "x-xpath", "x-attr", "x-jsonpath", "x-regex")
+_PLACES = ("x-css", "x-xpath", "x-jsonpath")
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Where a value stands: a selector (`css` or `xpath`) relative to its row or page, and the attribute to read."""
+    """Where a value stands: a selector (`css`, `xpath`, `jsonpath`) relative to its row or page, what to read of it.
+
+    `attr` names the attribute, `regex` the part of the text.
+    """
 
     css: str | None = None
     xpath: str | None = None
     attr: str | None = None
+    jsonpath: str | None = None
+    regex: str | None = None
 
     @property
     def selects(self) -> bool:
         """Whether the hint names a place, not only an attribute."""
-        return self.css is not None or self.xpath is not None
+        return self.css is not None or self.xpath is not None or self.jsonpath is not None
 
     def __str__(self) -> str:
-        place = (
-            f"x-css {self.css}"
-            if self.css is not None
-            else f"x-xpath {self.xpath}"
-            if self.xpath is not None
-            else "row"
-        )
-        return f"{place} @{self.attr}" if self.attr else place
+        named = {"x-css": self.css, "x-xpath": self.xpath, "x-jsonpath": self.jsonpath}
+        place = next((f"{name} {value}" for name, value in named.items() if value is not None), "")
+        place = place or ("row" if self.regex is None else "text")
+        place = f"{place} @{self.attr}" if self.attr else place
+        return f"{place} x-regex {self.regex}" if self.regex else place
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,30 +165,45 @@ def _walk(node: Any, pointer: str, depth: int, found: list[tuple[str, str]]) -> 
 def _hint_problems(node: dict[str, Any], pointer: str) -> list[tuple[str, str]]:
     if not any(str(name).startswith("x-") for name in node):
         return []
-    import parsel
-
-    found = [(f"{pointer}/{name}", f"{name} is not supported yet") for name in _LATER if name in node]
+    found: list[tuple[str, str]] = []
     for name in HINTS:
         value = node.get(name)
-        if value is not None and (not isinstance(value, str) or not value.strip() or len(value) > 1_000):
+        if value is None:
+            continue
+        if not isinstance(value, str) or not value.strip() or len(value) > 1_000:
             found.append((f"{pointer}/{name}", f"{name} must be a short text"))
-        elif name in ("x-css", "x-xpath") and value is not None:
-            try:
-                selector = parsel.Selector("<html></html>")
-                selector.css(value) if name == "x-css" else selector.xpath(value)
-            except Exception as problem:  # noqa: BLE001 - cssselect, parsel and lxml each raise classes of their own
-                text = " ".join(str(problem).split())[:200]
-                found.append((f"{pointer}/{name}", f"{name} cannot be read: {text}"))
-    if node.get("x-css") is not None and node.get("x-xpath") is not None:
-        found.append((f"{pointer}/x-xpath", "x-css and x-xpath cannot both be given"))
+            continue
+        unreadable = _unreadable(name, value)
+        if unreadable:
+            found.append((f"{pointer}/{name}", f"{name} cannot be read: {unreadable}"))
+    given = [name for name in _PLACES if node.get(name) is not None]
+    if len(given) > 1:
+        found.append((f"{pointer}/{given[1]}", f"{given[0]} and {given[1]} cannot both be given"))
     if node.get("x-attr") is not None and node.get("x-css") is None and node.get("x-xpath") is None:
         found.append((f"{pointer}/x-attr", "x-attr needs x-css or x-xpath beside it"))
     return found
 
 
+def _unreadable(name: str, value: str) -> str | None:
+    """Return why a hint cannot be read, or None."""
+    if name in ("x-css", "x-xpath"):
+        import parsel
+
+        selector = parsel.Selector("<html></html>")
+        try:
+            selector.css(value) if name == "x-css" else selector.xpath(value)
+        except Exception as problem:  # noqa: BLE001 - cssselect, parsel and lxml each raise classes of their own
+            return " ".join(str(problem).split())[:200]
+    if name in ("x-jsonpath", "x-regex"):
+        from monitor.embedded.extract import patterns
+
+        return patterns.jsonpath_problem(value) if name == "x-jsonpath" else patterns.regex_problem(value)
+    return None
+
+
 def _hint(node: dict[str, Any]) -> Hint | None:
-    css, xpath, attr = (_text(node.get(name)) for name in HINTS)
-    return Hint(css, xpath, attr) if css or xpath or attr else None
+    css, xpath, attr, jsonpath, regex = (_text(node.get(name)) for name in HINTS)
+    return Hint(css, xpath, attr, jsonpath, regex) if css or xpath or attr or jsonpath or regex else None
 
 
 def _kind_of(node: dict[str, Any], enum: list[Any] | None) -> str:

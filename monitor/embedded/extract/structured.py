@@ -1,4 +1,4 @@
-"""Structured data of a page as one list of entities: JSON-LD, microdata and OpenGraph in the same form. Owns extruct.
+"""A page's structured data as a list of entities: JSON-LD, microdata, RDFa and OpenGraph in one form. Owns extruct.
 
 An entity is a dict with `@type` (a list of plain names), `@source` and properties whose values are scalars, entities
 or lists of them. Must not know schemas or which property a user wants.
@@ -36,12 +36,14 @@ _OPEN_GRAPH = {
 
 
 def entities(tree: Any, url: str) -> list[dict[str, Any]]:
-    """Return the top-level entities of a page: JSON-LD, then microdata, then OpenGraph; broken pieces are left out."""
+    """Return the top-level entities of a page: JSON-LD, microdata, RDFa, then OpenGraph; broken pieces are left out."""
     found: list[dict[str, Any]] = []
     for item in _json_ld(tree):
         found.extend(_flattened(item, "json-ld"))
     for item in _microdata(tree, url):
         found.extend(_flattened(item, "microdata"))
+    for item in _rdfa(tree):
+        found.extend(_flattened(item, "rdfa"))
     graph = _open_graph(tree)
     known = [entity for entity in found[:MAX_ENTITIES] if not _ASIDE.issuperset(entity["@type"]) or not entity["@type"]]
     return [*known, *([graph] if graph else [])]
@@ -78,6 +80,35 @@ def _from_microdata(item: Any, depth: int) -> Any:
         return item if not isinstance(item, dict) else None
     properties = {name: _from_microdata(value, depth + 1) for name, value in item.get("properties", {}).items()}
     return {"@type": item.get("type", []), **properties}
+
+
+def _rdfa(tree: Any) -> list[dict[str, Any]]:
+    """Return the items of RDFa Lite: `typeof` begins one, `property` fills the nearest.
+
+    Prefixes are names' first parts and are dropped with them; a full RDFa processor would fetch nothing either.
+    """
+    items: dict[Any, dict[str, Any]] = {}
+    top: list[dict[str, Any]] = []
+    for element in tree.xpath("//body//*[@typeof or @property]")[:MAX_ENTITIES]:
+        above = next((items[other] for other in element.iterancestors() if other in items), None)
+        value: Any = _rdfa_value(element)
+        if element.get("typeof"):
+            value = items[element] = {"@type": element.get("typeof").split()}
+            if above is None or not element.get("property"):
+                top.append(value)
+        if above is None or not element.get("property"):
+            continue
+        for name in element.get("property").split()[:5]:
+            before = above.get(name)
+            above[name] = value if before is None else [*(before if isinstance(before, list) else [before]), value]
+    return top
+
+
+def _rdfa_value(element: Any) -> str:
+    for name in ("content", "datetime", "resource", "href", "src"):
+        if element.get(name) and (name in ("content", "datetime") or not (element.text_content() or "").strip()):
+            return str(element.get(name))
+    return " ".join((element.text_content() or "").split())[:5_000]
 
 
 def _open_graph(tree: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from monitor.embedded.extract.terms import concepts, sayings
 
 MAX_TEXT = 120
-_LEAD = r"(?:currently|now|still|temporarily|derzeit|zur zeit|momentan|immediately|sofort|only|nur|noch|actualmente|actuellement)"
+_LEAD = r"(?:currently|now|still|temporarily|derzeit|zur zeit|momentan|immediately|sofort|only|nur|noch|actualmente|actuellement)"  # noqa: E501 - a table reads better in one line
 _AFTER = re.compile(r"\b(?:no|not|nicht|nein|out|un\w*|only from|ab|from|soon|bald|when|wenn|cuando|quand)\b")
 _STOCK = frozenset({"available", "stock", "soldout"})
 _EMPTY = frozenset({"=", ""})
@@ -24,6 +24,9 @@ def told(text: str, about: frozenset[str]) -> bool | None:
     for name, value in (("yes", True), ("no", False)):
         if folded in sayings(name):
             return value if "soldout" not in about or folded in ("yes", "no", "true", "false") else not value
+    for name, value in (("no", False), ("yes", True)):
+        if any(len(said) > 6 and folded.startswith(f"{said} ") for said in sayings(name)) and "soldout" not in about:
+            return value if "available" not in folded else _stock(folded)
     had = _stock(folded)
     if had is not None and "soldout" in about:
         return not had
@@ -55,5 +58,7 @@ def _named(folded: str, about: frozenset[str]) -> bool | None:
     heads = {word for word in about if not word.startswith(("=", "!"))} - _STOCK or set(about) - _STOCK
     if len(folded) > 60 or not heads & concepts(folded):
         return None
-    denied = re.search(rf"(?<!\w)(?:{'|'.join(re.escape(word) for word in sayings('denial') if len(word) > 1)})(?!\w)", folded)
+    denied = re.search(
+        rf"(?<!\w)(?:{'|'.join(re.escape(word) for word in sayings('denial') if len(word) > 1)})(?!\w)", folded
+    )
     return denied is None

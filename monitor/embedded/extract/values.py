@@ -54,6 +54,7 @@ class Context:
     language: str | None = None
     url: str = ""
     machine: bool = False
+    dates: str | None = None  # the language by which dates are read, where it is not the page's
 
     @property
     def money(self) -> bool:
@@ -97,7 +98,10 @@ def is_currency(name: str, shape: Shape) -> bool:
 
 
 def currency_of(value: str, language: str | None) -> Any:
-    """Return the code of the one currency that `value` is or bears, or MISSING; `$` is settled by the region of the page."""
+    """Return the code of the one currency that `value` is or bears, or MISSING.
+
+    `$` is settled by the region of the page.
+    """
     if re.fullmatch(r"[A-Z]{3}", value):
         return value
     codes = {code for code in re.findall(r"(?<![A-Za-z])([A-Z]{3})(?![A-Za-z])", value) if code in _CODES}
@@ -176,7 +180,7 @@ def _string(value: Any, shape: Shape, context: Context) -> Any:
     if shape.format in ("date", "date-time", "time", "duration"):
         found = _temporal(value, shape.format)
         if found is MISSING and shape.format == "date":
-            day = dates.read(value, language=shape.locale or context.language)
+            day = dates.read(value, language=shape.locale or context.language or context.dates)
             return day.isoformat() if day else MISSING
         return found
     if is_currency(context.name, shape):

@@ -9,21 +9,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
-from monitor.judge.conditions import samples
+from monitor.judge.conditions import operands, samples
 from monitor.judge.conditions.expressions import (
     LOOKING_BACK,
     NATIVE,
     Expression,
     ExpressionError,
     NothingYetError,
+    look_back,
     lookbacks,
 )
-from monitor.judge.conditions.functions import BUILT_IN
+from monitor.judge.conditions.functions import BUILT_IN, TAKES, Takes
 from monitor.judge.conditions.history import History
 from monitor.judge.conditions.naming import RESULTS, Doubt, Names
-from monitor.judge.conditions.syntax import KEYWORDS
+from monitor.judge.conditions.syntax import KEYWORDS, Syntax, literal
 from monitor.judge.schemas import check as schema
 from monitor.judge.schemas import places, validation
 from monitor.judge.schemas.scope import Scope, of
@@ -73,7 +75,7 @@ def check(
     *,
     boolean: bool,
     names: Collection[str] = (*RESULTS, "changes", "watch", "run", "now"),
-    functions: Collection[str] = (),
+    functions: Mapping[str, Takes] = MappingProxyType({}),
 ) -> list[Doubt]:
     """Return what is wrong with an expression over results of this schema; `boolean` for a condition.
 
@@ -97,20 +99,58 @@ def _surrounding(name: str) -> Scope:
     return of(SURROUNDINGS[name]) if name in SURROUNDINGS else of(_TEXT)
 
 
-def _calls(expression: Expression, functions: Collection[str]) -> Iterator[Doubt]:
-    known = {*NATIVE, *BUILT_IN, *LOOKING_BACK, *functions}
+def _calls(expression: Expression, functions: Mapping[str, Takes]) -> Iterator[Doubt]:
+    """Yield the calls of what is unknown, and those with values that the function never takes."""
+    known, ours = {*NATIVE, *BUILT_IN, *LOOKING_BACK, *functions}, {**TAKES, **functions}
     syntax = expression.syntax
     for index, token in enumerate(syntax.tokens):
-        if token.kind == "name" and syntax.is_call(index) and token.text not in known | KEYWORDS:
+        if token.kind != "name" or not syntax.is_call(index) or token.text in KEYWORDS:
+            continue
+        if token.text not in known:
             hint = places.nearest(token.text, known) or f"at hand are {', '.join(sorted(known)[:60])}"
             yield Doubt(f"{token.text}() is unknown", hint)
+        elif token.text in ours:
+            yield from _call(syntax, index, ours[token.text])
+        elif token.text in {"duration", "timestamp"}:
+            yield from _made(syntax, index)
+
+
+def _call(syntax: Syntax, index: int, takes: Takes) -> Iterator[Doubt]:
+    """Yield a wrong number of values, and a time to look back that is none."""
+    begins, name = syntax.arguments(index + 1), syntax.tokens[index].text
+    member = syntax.is_member(index)  # `new.name.lower()` is `lower(new.name)`
+    if (member and takes.place) or not takes.fits(len(begins) + member):
+        yield Doubt(f"{name} {takes.words}", f"as in {takes.example}")
+    elif takes.within and len(begins) == 2 and syntax.partner[index + 1] == begins[1] + 1:
+        token, text = syntax.tokens[begins[1]], literal(syntax, begins[1])
+        if text is None and token.kind != "number":
+            return
+        try:
+            look_back(token.text if text is None else text)
+        except ValueError as error:
+            yield Doubt(f"{name}: {error}", f"as in {takes.example}")
+
+
+def _made(syntax: Syntax, index: int) -> Iterator[Doubt]:
+    """Yield a duration or an instant, written out as text, that CEL cannot read."""
+    closed, name = syntax.partner[index + 1], syntax.tokens[index].text
+    if syntax.is_member(index) or closed != index + 3 or syntax.tokens[index + 2].kind != "text":
+        return
+    try:
+        Expression.parse(f"{name}({syntax.tokens[index + 2].text})").evaluate({})
+    except ExpressionError as error:
+        example = (
+            'duration("36h"): h is the longest unit' if name == "duration" else 'timestamp("2026-01-02T00:00:00Z")'
+        )
+        yield Doubt(f"{name}({syntax.tokens[index + 2].text}) is none: {error}", f"as in {example}")
 
 
 def _places(expression: Expression, scope: Scope) -> Iterator[Doubt]:
     """Yield what is wrong with the places that the expression looks back on."""
     for name, place in lookbacks(expression.syntax):
         if place is None or not place.startswith("/"):
-            yield Doubt(f"{name}() takes a JSON Pointer, written out as plain text", f'as in {name}("/price")')
+            example = TAKES[name].example if name == "since" else f'{name}("/price")'
+            yield Doubt(f"{name}() takes a JSON Pointer, written out as plain text", f"as in {example}")
             continue
         found, finding = places.reached(scope, place, ())
         if finding:
@@ -139,9 +179,12 @@ def _tried(expression: Expression, scope: Scope, *, boolean: bool) -> Iterator[D
 
 
 def _gaps(expression: Expression, gaps: Iterable[samples.Gap]) -> Iterator[Doubt]:
+    """Yield the first place whose absence makes the expression fail, whatever its other conditions come to."""
+    freed = lru_cache(maxsize=None)(lambda name: operands.freed(expression, name))
     for gap in gaps:
-        error, _ = _attempt(expression, gap.value)
-        if error is not None and error.cause in {"type", "key"}:
+        tried, truths = freed(gap.name)
+        errors = (_attempt(tried, gap.value, truth)[0] for truth in truths)
+        if any(error is not None and error.cause in {"type", "key"} for error in errors):
             name = f"….{gap.place.split('/')[-1]}"
             yield Doubt(
                 f"this fails, and then tells with the error, where {gap.place} is {'null' if gap.null else 'absent'}",
@@ -151,8 +194,10 @@ def _gaps(expression: Expression, gaps: Iterable[samples.Gap]) -> Iterator[Doubt
             return
 
 
-def _attempt(expression: Expression, result: Any) -> tuple[ExpressionError | None, Any]:
-    values = {**dict.fromkeys(RESULTS, result), "now": _NOW}
+def _attempt(
+    expression: Expression, result: Any, others: Mapping[str, bool] = MappingProxyType({})
+) -> tuple[ExpressionError | None, Any]:
+    values = {**dict.fromkeys(RESULTS, result), "now": _NOW, **others}
     values |= {name: samples.sample(_surrounding(name)).value for name in SURROUNDINGS if name in expression.names}
     history = History(_NOW, dict.fromkeys(expression.places, ((_NOW, (2.0,)),)))
     try:

@@ -24,7 +24,7 @@ from typing import Any
 
 from monitor.judge import reason
 from monitor.judge.conditions.effort import Effort
-from monitor.judge.conditions.functions import BUILT_IN, Function
+from monitor.judge.conditions.functions import BUILT_IN, TAKES, Function
 from monitor.judge.conditions.history import History
 from monitor.judge.conditions.syntax import BEGIN, KEEP, STEP, Syntax, literal
 
@@ -179,21 +179,23 @@ class _Past:
             try:
                 return function(*arguments)
             except (TypeError, ValueError, ArithmeticError) as error:
-                self.failure = self.failure or ExpressionError(f"{name}: {error}")
+                self.failure = self.failure or ExpressionError(_said(name, error))
                 return None
 
         return call
 
     def _looking(self, name: str) -> Function:
-        def number(place: str, within: Any = None) -> Any:
-            return self._found(name, place, _window(within))
+        def number(place: Any, within: Any = None) -> Any:
+            return self._found(name, place, look_back(within))
 
-        def since(place: str, value: Any) -> Any:
+        def since(place: Any, value: Any) -> Any:
             return self._found(name, place, value)
 
         return since if name == "since" else number
 
-    def _found(self, name: str, place: str, argument: Any) -> Any:
+    def _found(self, name: str, place: Any, argument: Any) -> Any:
+        if not isinstance(place, str):
+            raise ValueError(f"takes a place first, as in {TAKES[name].example}")  # noqa: TRY004 - one class for all
         if self.history is None:
             raise ValueError("there is no history here")
         value = getattr(self.history, name)(place, argument)
@@ -203,7 +205,14 @@ class _Past:
         return self.stand_in[name == "since"] if self.stand_in else None
 
 
-def _window(within: Any) -> timedelta | None:
+def _said(name: str, error: Exception) -> str:
+    """Return what a function of ours says of its values; only its ValueErrors are in words for people."""
+    if isinstance(error, TypeError):
+        return f"{name} {TAKES[name].words}" if name in TAKES else f"{name} cannot take these values"
+    return f"{name}: the numbers are too large" if isinstance(error, ArithmeticError) else f"{name}: {error}"
+
+
+def look_back(within: Any) -> timedelta | None:
     """Return how far to look back: a duration of CEL, or ours as text (`30d`); raises ValueError."""
     if within is None or isinstance(within, timedelta):
         return within
@@ -257,6 +266,10 @@ def _translated(error: Exception) -> ExpressionError:
         return ExpressionError(known, "type")
     if found := _UNKNOWN.match(text):
         return ExpressionError(f"{found[1]} is unknown, or cannot take this value", "type")
+    if text.startswith("Failed to convert"):
+        return ExpressionError("a value is text that is no proper Unicode")
     if found := _FAILED.match(text):
+        if "Parsing Error" in found[2]:
+            return ExpressionError(f'{found[1]}: takes a text such as "36h" or "90m"')
         return ExpressionError(f"{found[1]}: {found[2]}")
     return ExpressionError(text or type(error).__name__)

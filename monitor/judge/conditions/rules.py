@@ -21,6 +21,7 @@ from monitor.watch.model import Rule, Watch
 from monitor.watch.run import Run
 
 _TEXT = 120  # characters of a condition inside a sentence
+_TOLD_ANYWAY = "The condition could not be evaluated, so this is told: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ def _every_time(when: str, name: str, verdict: Verdict, values: RuleValues, memo
     if verdict is Verdict.UNCHANGED:
         return _looked(name, values, memory, told=False, why="nothing changed")
     found = _evaluated(when, values, memory.told)
-    note = found.why if found.state == "failed" else None
+    note = _TOLD_ANYWAY + found.why if found.state == "failed" else None
     return _looked(name, values, memory, told=found.state != "unmet", why=_why(found, when), note=note)
 
 
@@ -181,7 +182,7 @@ def _once(rule: Rule, name: str, verdict: Verdict, values: RuleValues, memory: M
         told = verdict is Verdict.CHANGED or not memory.failing
         why = _why(found, rule.when) + ("" if told else "; told already")
         after = replace(memory, armed=armed, failing=True)
-        return _looked(name, values, after, told=told, why=why, note=found.why if told else None)
+        return _looked(name, values, after, told=told, why=why, note=_TOLD_ANYWAY + found.why if told else None)
     after = replace(memory, armed=armed, failing=False)
     if found.state == "unmet":
         return _looked(name, values, after, told=False, why=_why(found, rule.when) + doubt)

@@ -22,9 +22,10 @@ _PLAIN = {"number": 2.0, "integer": 2.0, "boolean": True, "string": "text", "nul
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A place that may be absent, or null, and a whole result in which it is."""
+    """A place that may be absent, or null, the property it belongs to, and a whole result in which it is."""
 
     place: str
+    name: str
     null: bool
     value: Any
 
@@ -41,7 +42,7 @@ class Sample:
         """Yield the sample with each optional place of these names absent, each nullable one null; at most 40."""
         wanted = (one for one in self.optional if _name(one[0]) in names)
         for path, null in islice(wanted, MOST_GAPS):
-            yield Gap(pointer.joined(path), null, _without(self.value, path, null=null))
+            yield Gap(pointer.joined(path), _name(path), null, _without(self.value, path, null=null))
 
 
 def sample(scope: Scope, *, truth: bool = True) -> Sample:

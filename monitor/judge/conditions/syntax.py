@@ -124,17 +124,18 @@ class Syntax:
                 continue
             closed = self.partner[index + 1]
             depth = 1 + sum(loop.opened < index < loop.closed for loop in found)
-            found.append(Loop(index, index + 1, closed, tuple(self._arguments(index + 1)), depth))
+            found.append(Loop(index, index + 1, closed, self.arguments(index + 1), depth))
         return tuple(found)
 
-    def _arguments(self, opened: int) -> Iterator[int]:
+    def arguments(self, opened: int) -> tuple[int, ...]:
+        """Return the indices of the tokens at which the arguments of a call begin, given its opening bracket."""
         closed, index = self.partner[opened], opened + 1
-        if index < closed:
-            yield index
+        found = [index] if index < closed else []
         while index < closed:
             if self.is_sign(index, ","):
-                yield index + 1
+                found.append(index + 1)
             index = self.partner.get(index, index) + 1
+        return tuple(found)
 
     def is_indexing(self, index: int) -> bool:
         """Return whether a token stands inside the `[…]` that takes an item of a value."""

@@ -16,7 +16,7 @@ from monitor.judge.comparison import canonical, pointer
 from monitor.judge.decision import Coercion, Violation
 from monitor.judge.schemas import validation
 from monitor.judge.schemas.scope import Scope
-from monitor.judge.values import dates, locales, numbers, words
+from monitor.judge.values import dates, numbers, words
 from monitor.judge.values.numbers import Refusal
 from monitor.judge.values.wanted import Wanted
 
@@ -259,9 +259,8 @@ def _signs(value: Any, root: Wanted) -> set[str]:
             items = ((item, wanted.item(index)) for index, item in enumerate(node))
             waiting.extend((item, child) for item, child in items if child is not None)
         elif isinstance(node, str) and wanted.counts and re.search("[.,٫٬]", node):
-            parsed = numbers.parsed(node, locales.language(wanted.locale))
-            if not isinstance(parsed, Refusal) and parsed.decimal:
-                found.add(parsed.decimal)
+            sign = numbers.proved(node, wanted.locale)
+            found |= {sign} if sign else set()
     return found
 
 

@@ -23,7 +23,8 @@ SIGNS = {
     "₫": "VND", "đ": "VND", "฿": "THB", "₱": "PHP", "₦": "NGN", "₵": "GHS", "₡": "CRC", "₲": "PYG", "₸": "KZT",
     "₼": "AZN", "₾": "GEL", "₮": "MNT", "₭": "LAK", "zł": "PLN", "Kč": "CZK", "Ft": "HUF", "kr": "SEK NOK DKK ISK",
     "kr.": "SEK NOK DKK ISK", "lei": "RON", "лв": "BGN", "лв.": "BGN", "Fr.": "CHF", "SFr.": "CHF", "Rp": "IDR",
-    "RM": "MYR", "S/": "PEN", "руб": "RUB", "руб.": "RUB", "грн": "UAH", "грн.": "UAH", "ден": "MKD", "дин": "RSD",
+    "RM": "MYR", "S/": "PEN", "S/.": "PEN", "R": "ZAR",
+    "руб": "RUB", "руб.": "RUB", "грн": "UAH", "грн.": "UAH", "ден": "MKD", "дин": "RSD",
     "din": "RSD", "﷼": "IRR SAR", "ر.س": "SAR", "د.إ": "AED", "ج.م": "EGP", "৳": "BDT", "euro": "EUR", "Euro": "EUR",
     "euros": "EUR", "Euros": "EUR", "dollars": "USD CAD AUD NZD HKD SGD TWD",
 }  # fmt: skip
@@ -47,7 +48,7 @@ def codes() -> frozenset[str]:
 def pattern() -> str:
     """Return the regular expression of every sign, and of three capital letters that may be a code."""
     signs = "|".join(re.escape(sign) for sign in sorted(SIGNS, key=len, reverse=True))
-    return rf"(?:{signs}|[A-Z]{{3}})"
+    return rf"(?:[A-Z]{{3}}|{signs})"  # codes first: RUB is no R
 
 
 def named(text: str) -> frozenset[str]:
@@ -55,6 +56,14 @@ def named(text: str) -> frozenset[str]:
     if text in SIGNS:
         return frozenset(SIGNS[text].split())
     return frozenset({text}) if len(text) == 3 and text.isascii() and text in codes() else frozenset()  # ISO 4217
+
+
+def thousandths(text: str) -> bool:
+    """Return whether amounts with this sign or code may have three decimals: a Kuwaiti dinar is 1000 fils."""
+    from babel.core import get_global
+
+    digits = get_global("currency_fractions")
+    return any(digits.get(code, digits["DEFAULT"])[0] > 2 for code in named(text))
 
 
 def group_sign(text: str) -> str | None:

@@ -22,6 +22,13 @@ _PROSE = re.compile(
     r"not (?:able|possible) to|are you (?:a )?(?:robot|human)",
     re.IGNORECASE,
 )
+# What is said of a page that was not seen, and never of a page that was: "could not find any" may be the answer.
+_SHUT = re.compile(
+    r"captcha|access denied|blocked by|are you (?:a )?(?:robot|human)|"
+    r"(?:could not|couldn't|unable to|cannot|can't|failed to|not (?:able|possible) to) (?:be )?"
+    r"(?:load|open|access|reach|connect|log ?in|sign in)",
+    re.IGNORECASE,
+)
 # What pages that keep robots out say where the agent looked for a value; at the very beginning of a short text only.
 _WALL = re.compile(
     r"\W*(?:error\W+)?(?:access (?:to this page has been )?denied|are you (?:a )?(?:robot|human)|captcha\b|recaptcha|"
@@ -43,17 +50,18 @@ def failed(value: Any, compiled: Compiled) -> str | None:
     if not isinstance(value, dict):
         return None
     declared = compiled.scope.properties
-    told = any(value.get(name) is not None for name in declared)
-    return (
-        _envelope(value, declared, told=told) or _nothing(value, compiled, told=told) or _walled(value, compiled.scope)
-    )
+    return _envelope(value, declared) or _nothing(value, compiled) or _walled(value, compiled.scope)
 
 
-def _envelope(value: dict[str, Any], declared: dict[str, Scope], *, told: bool) -> str | None:
-    """Return why a value is an agent's own report of a failure, by keys that the schema does not declare."""
+def _envelope(value: dict[str, Any], declared: dict[str, Scope]) -> str | None:
+    """Return why a value is an agent's own report of a failure, by keys that the schema does not declare.
+
+    Beside such a report 0, false, "" and [] are what an agent fills in that saw nothing: they tell no more than null.
+    """
+    told = any(not _filler(value.get(name)) for name in declared)
     status = value.get("status")
     failing = "status" not in declared and isinstance(status, str) and status.strip().casefold() in _FAILING
-    why = next((value[name] for name in _WHY if name not in declared and value.get(name)), None)
+    why = next((value[name] for name in _WHY if name not in declared and not _filler(value.get(name))), None)
     if failing and (why or not told):
         return f"the agent says the goal failed: {_line(why or status)}"
     if told:
@@ -61,19 +69,30 @@ def _envelope(value: dict[str, Any], declared: dict[str, Scope], *, told: bool) 
     if any(name not in declared and value.get(name) is False for name in _NOT_DONE):
         return f"the agent says the goal failed: {_line(why) if why else 'it says no more'}"
     for name in ("error", "errors"):
-        if name not in declared and value.get(name):
+        if name not in declared and not _filler(value.get(name)):
             return f"the agent says the goal failed: {_line(value[name])}"
+    # "No jobs: could not find any" beside an empty list is an answer; a page that could not be loaded is none.
+    prose = _PROSE if all(value.get(name) is None for name in declared) else _SHUT
     texts = (item for name, item in value.items() if name not in declared and isinstance(item, str))
-    prose = next((text for text in texts if declared and len(text) <= LONGEST and _PROSE.search(text)), None)
-    return f"the agent answered with text: {_line(prose)}" if prose else None
+    said = next((text for text in texts if declared and len(text) <= LONGEST and prose.search(text)), None)
+    return f"the agent answered with text: {_line(said)}" if said else None
 
 
-def _nothing(value: dict[str, Any], compiled: Compiled, *, told: bool) -> str | None:
+def _filler(item: Any) -> bool:
+    """Return whether a value is null, 0, false, a text that says nothing, or holds nothing but these."""
+    if isinstance(item, str):
+        return words.nothing(words.cleaned(item))
+    if isinstance(item, dict):
+        return all(map(_filler, item.values()))
+    return all(map(_filler, item)) if isinstance(item, list) else not item
+
+
+def _nothing(value: dict[str, Any], compiled: Compiled) -> str | None:
     """Return why an answer holds nothing. A single required value may be empty where the schema allows that."""
     scope = compiled.scope
     if not scope.required:
         return None
-    if not told and all(item is None for item in value.values()):
+    if all(item is None for item in value.values()):
         single = value and len(scope.required) == 1 and compiled.valid(value)
         return None if single else _empty(value)
     texts = [name for name in scope.required if isinstance(value.get(name), str)]

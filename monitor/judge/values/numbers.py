@@ -10,31 +10,20 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from functools import cache, lru_cache
 
-from monitor.judge.values import currencies, locales, units
+from monitor.judge.values import currencies, locales, typography, units
 
 LONGEST = 100  # characters of a text that may be a number
-_MOST_DIGITS = 300  # before the decimal sign; a double ends at 308
+_MOST_DIGITS = 309  # before the decimal sign, as of 1e308: a double ends there, and JSON is read as doubles
 _MOST_TYPED = 60
 _EXACT = Context(prec=500)  # the usual 28 digits would round what is written with more
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,2})?\Z")  # what needs no second look
-_TRANSLATED = str.maketrans({
-    "−": "-", "﹣": "-", "－": "-", "＋": "+", "．": ".", "，": ",", "％": "%", "٪": "%",
-    "￥": "¥", "＄": "$", "￡": "£", "￦": "₩", "’": "'", "ʼ": "'", "＇": "'",
-    "\u202f": "\u00a0", "\u2009": "\u00a0", "\u2007": "\u00a0", "\u3000": " ", "\t": " ", "\n": " ", "\r": " ",
-    **dict.fromkeys("\u200b\u200e\u200f\u061c\u2060\u2066\u2067\u2068\u2069\u202a\u202b\u202c\ufeff"),
-})  # fmt: skip
-_TOKEN = re.compile(r"(?:(?<![0-9])[.,٫](?=[0-9]))?[0-9](?:[0-9.,'٫٬\u00a0 ]*[0-9])?")
 _EXPONENT = re.compile(r"[eE]([+-]?[0-9]{1,4})(?![0-9])")
 _NO_CENTS = re.compile(r"([.,])[-\u2013\u2014]{1,2}(?![0-9])")  # whole amounts: 5,- and 5.-
-_DATE = re.compile(r"[0-9]{1,4}([/.-])[0-9]{1,2}\1[0-9]{1,4}|[0-9]{1,2}:[0-9]{2}")
-_RANGE = re.compile(r"[0-9]\s*(?:[-\u2010-\u2015~]|to|bis)\s*[^0-9\s]{0,3}\s*[0-9]")
-_FRACTION = re.compile(r"[0-9]\s*[/⁄]\s*[0-9]|[¼½¾⅓⅔]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +47,14 @@ class Reading:
 class Parsed:
     """Every way to read a text, one or two.
 
-    `loose`: its groups are set off by ordinary spaces and nothing beside them proves that it is one number.
+    `loose`: its groups are set off by ordinary spaces and nothing beside them proves that it is one number. `scaled`:
+    an exponent or a magnitude stands behind the digits.
     """
 
     readings: tuple[Reading, ...]
     currency: str | None = None
     loose: bool = False
+    scaled: bool = False
 
     @property
     def decimal(self) -> str | None:
@@ -74,6 +65,11 @@ class Parsed:
             return self.readings[0].decimal
         grouping = self._grouping
         return _other(grouping) if grouping else None
+
+    @property
+    def cents(self) -> bool:
+        """Whether this is an amount of money that is not written with exactly three decimals; $1.234 billion may be."""
+        return self.currency is not None and not self.scaled and not currencies.thousandths(self.currency)
 
     @property
     def separator(self) -> str:
@@ -111,6 +107,8 @@ def settled(found: Parsed, hint: str | None, others: Callable[[], str | None]) -
         return found.readings[0]
     if convention is not None:
         sign = found.separator
+        if sign == convention.decimal and found.cents:
+            return _three_decimals(found, hint, others())
         if sign == convention.decimal:
             return replace(found.under(sign), how=f", by x-locale {hint}")
         if sign in convention.groups:
@@ -125,6 +123,26 @@ def settled(found: Parsed, hint: str | None, others: Callable[[], str | None]) -
     return Refusal(f"{_both(found)}: say x-locale in the schema")
 
 
+def proved(text: str, hint: str | None) -> str | None:
+    """Return the decimal sign, `.` or `,`, that a text proves; a currency proves none against `x-locale`."""
+    found = parsed(text, locales.language(hint))
+    if isinstance(found, Refusal):
+        return None
+    convention = locales.convention(hint, money=True) if hint and len(found.readings) > 1 else None
+    return found.decimal if convention is None or convention.decimal == found.decimal else None
+
+
+def _three_decimals(found: Parsed, hint: str | None, agreed: str | None) -> Reading | Refusal:
+    """Return an amount that x-locale would give three decimals: only as the other numbers of the result have it.
+
+    Where its currency says otherwise than they do ("$1,299" among "12,50"), it stays open.
+    """
+    if agreed and found.decimal in (None, agreed):
+        return replace(found.under(agreed), how=", by the other numbers of the result")
+    why = f"x-locale {hint} says the latter, but no amount is written with three decimals"
+    return Refusal(f"{_both(found)}: {why} (say the x-locale that the page follows)")
+
+
 def _both(found: Parsed) -> str:
     few, many = sorted((f"{reading.value:f}" for reading in found.readings), key=len, reverse=True)
     return f"can be read as {many} and as {few}"
@@ -137,12 +155,12 @@ def _other(sign: str) -> str:
 def as_json(reading: Reading, *, whole: bool) -> int | float | None:
     """Return the JSON number, an integer where one is wanted or written; None where there is none."""
     value = reading.value
-    if value.adjusted() >= _MOST_DIGITS:
+    if value.adjusted() >= _MOST_DIGITS or not math.isfinite(float(value)):
         return None
     if whole or not reading.fraction:
         return int(value) if value == value.to_integral_value() else None
     number = float(value)
-    return number if math.isfinite(number) and (number != 0 or value == 0) else None
+    return number if number != 0 or value == 0 else None
 
 
 @lru_cache(maxsize=4_096)
@@ -153,19 +171,21 @@ def parsed(text: str, language: str = "") -> Parsed | Refusal:
     """
     if len(text) > LONGEST:
         return Refusal("is text, not one number")
-    clean = _clean(text)
-    found = _TOKEN.search(clean)
+    clean = typography.plain(text)
+    found = typography.TOKEN.search(clean)
     if found is None:
-        return Refusal("is a fraction, not one number" if _FRACTION.search(clean) else "holds no number")
-    prefix, token, suffix = clean[: found.start()], found[0], clean[found.end() :]
+        return Refusal(typography.nothing(clean))
+    start = found.start() + _abbreviated(clean[: found.start()], found[0])
+    prefix, token, suffix = clean[:start], clean[start : found.end()], clean[found.end() :]
     before = _before(prefix)
     if before is None:
-        return Refusal(_why(clean, prefix))
+        return Refusal(typography.why(clean, prefix))
     negative, currency = before
     token, factor, rest = _scaled(token, suffix, language, money=currency not in ("", "%"))
-    after = _behind(rest, currency, scaled=rest != suffix)
+    scaled = rest != suffix
+    after = _behind(rest, currency, scaled=scaled)
     if after is None:
-        return Refusal(_why(clean, suffix))
+        return Refusal(typography.why(clean, suffix))
     readings = _readings(token)
     if isinstance(readings, Refusal):
         return readings
@@ -177,15 +197,14 @@ def parsed(text: str, language: str = "") -> Parsed | Refusal:
         ),
         after.strip("%") or None,
         loose=" " in token and not after and not any(one.fraction for one in readings),
+        scaled=scaled,
     )
 
 
-def _clean(text: str) -> str:
-    """Return a text with Latin digits, one sign for each kind of minus, apostrophe and narrow space, and no marks."""
-    text = text.translate(_TRANSLATED).strip(" \u00a0")
-    if text.isascii():
-        return text
-    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
+def _abbreviated(prefix: str, token: str) -> int:
+    """Return 1 where the dot that a token begins with ends the currency's sign: Rs.500 is 500, $.50 is 0.5."""
+    sign = prefix.lstrip("-+\u2013") + "."
+    return int(token[0] == "." and bool(currencies.named(sign)))
 
 
 def _before(prefix: str) -> tuple[bool, str] | None:
@@ -277,17 +296,3 @@ def _ungrouped(whole: str) -> str | None:
     thousands = len(first) <= 3 and all(len(part) == 3 for part in middle)
     indian = "," in whole and middle and len(first) <= 2 and all(len(part) == 2 for part in middle)
     return f"{first}{''.join(middle)}{last}" if thousands or indian else None
-
-
-def _why(clean: str, beside: str) -> str:
-    if _DATE.search(clean):
-        return "looks like a date, a time or a version, not one number"
-    if _FRACTION.search(clean):
-        return "is a fraction or a ratio, not one number"
-    if _RANGE.search(clean):
-        return "is a range or several numbers, not one number"
-    if re.search(r"[0-9]", beside) or len(_TOKEN.findall(clean)) > 1:
-        return "holds more than one number"
-    if "(" in beside or ")" in beside:
-        return "stands in brackets: it can be a negative amount or an aside"
-    return "is not one number alone: other words or signs stand beside it"

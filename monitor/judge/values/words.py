@@ -24,6 +24,7 @@ _STOCK = {
     "https://schema.org/outofstock": False, "http://schema.org/outofstock": False,
     "https://schema.org/soldout": False, "http://schema.org/soldout": False,
 }  # fmt: skip
+_CLOSED = {word.replace(" ", ""): value for word, value in _STOCK.items()}  # schema.org's InStock, without the address
 _PLAIN_IN = {
     "de": {"ja": True, "nein": False, "wahr": True, "falsch": False},
     "fr": {"oui": True, "non": False, "vrai": True, "faux": False},
@@ -68,7 +69,7 @@ def boolean(text: str, name: str, locale: str | None) -> bool | None:
     for words in (_PLAIN, _PLAIN_IN.get(language, {})):
         if word in words:
             return words[word]
-    found = {**_STOCK, **_STOCK_IN.get(language, {})}.get(word)
+    found = _STOCK_IN.get(language, {}).get(word, _CLOSED.get(word.replace(" ", "")))
     return None if found is None or turned(name) else found
 
 
