@@ -380,14 +380,14 @@ async def test_an_api_that_goes_away_is_asked_within_the_budget_only() -> None:
     assert (fault_code(outcome), outcome.run_id) == (Code.UNKNOWN_OUTCOME, "run_1")
 
 
-async def test_polls_that_give_damaged_json_end_with_what_they_gave() -> None:
+@pytest.mark.parametrize(("status", "kind"), [("COMPLETED", "completed"), ("FAILED", "failed")])
+async def test_polls_that_give_damaged_json_end_with_what_they_gave(status: str, kind: str) -> None:
     async with ScriptedApi() as api:
         api.next_run().cut_after(90)
-        bad = b'{"run_id": "run_1", "status": "COMPLETED", "result": 1e999}'
+        bad = b'{"run_id": "run_1", "status": "%s", "result": 1e999}' % status.encode()
         api.answer("GET", "/v1/runs/", 200, bad, headers={"content-type": "application/json"}, times=9)
         outcome = await follow_one(api)
-    assert isinstance(outcome, Failed)
-    assert (fault_code(outcome), outcome.raw) == (Code.PROTOCOL, bad.decode())
+    assert (outcome.kind, fault_code(outcome), outcome.raw) == (kind, Code.PROTOCOL, bad.decode())
 
 
 # --- going on after a crash
