@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.judge.conditions import templates
@@ -279,6 +279,7 @@ arguments = st.lists(
 
 @settings(deadline=None, max_examples=300)
 @given(st.sampled_from(sorted(TAKES)), arguments)
+@example("abs", ["[]"])
 def test_whatever_a_function_is_given_no_python_shows(name: str, given_values: list[str]) -> None:
     said = ""
     try:

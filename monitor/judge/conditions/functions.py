@@ -50,12 +50,15 @@ TAKES: Mapping[str, Takes] = {
 }
 
 
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("takes numbers")
+    return float(value)
+
+
 def _numbers(arguments: tuple[Any, ...]) -> list[float]:
     one_list = len(arguments) == 1 and isinstance(arguments[0], list)
-    numbers = arguments[0] if one_list else list(arguments)
-    if any(isinstance(one, bool) or not isinstance(one, int | float) for one in numbers):
-        raise ValueError("takes numbers")
-    return [float(one) for one in numbers]
+    return [_number(one) for one in (arguments[0] if one_list else arguments)]
 
 
 def _some(arguments: tuple[Any, ...]) -> list[float]:
@@ -66,7 +69,7 @@ def _some(arguments: tuple[Any, ...]) -> list[float]:
 
 
 def _round(number: Any, digits: Any = 0.0) -> float:
-    value, kept = _numbers((number, digits))
+    value, kept = _number(number), _number(digits)
     if not math.isfinite(kept):
         raise ValueError("takes numbers")
     return round(value, int(kept))
@@ -79,7 +82,7 @@ def _folded(text: Any) -> str:
 
 
 BUILT_IN: Mapping[str, Function] = {
-    "abs": lambda number: abs(_numbers((number,))[0]),
+    "abs": lambda number: abs(_number(number)),
     "min": lambda *given: min(_some(given)),
     "max": lambda *given: max(_some(given)),
     "sum": lambda *given: math.fsum(_numbers(given)),
