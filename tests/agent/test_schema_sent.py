@@ -133,7 +133,7 @@ def some_object(random: Random, depth: int = 0) -> dict[str, Any]:
 
 def likely(schema: Any, root: dict[str, Any], random: Random, depth: int = 0) -> Any:
     """Return a value that may well fit: guided by the schema, and now and then not."""
-    if not isinstance(schema, dict) or depth > 8 or random.random() < 0.08:
+    if not isinstance(schema, dict) or depth > 8 or random.random() < 0.03:
         return some_value(random)
     if "enum" in schema or "const" in schema:
         return random.choice(schema.get("enum", [schema.get("const")]))
@@ -156,14 +156,19 @@ def _own(schema: dict[str, Any], root: dict[str, Any], random: Random, depth: in
     kinds = [kinds] if isinstance(kinds, str) else kinds
     if ("array" in kinds or not kinds) and {"items", "prefixItems"} & schema.keys():
         ahead = schema.get("prefixItems", [])
-        inner = [*ahead, *[schema.get("items")] * random.randrange(3)]
-        return [likely(each, root, random, depth + 1) for each in inner[: random.randrange(4)]]
+        least, most = schema.get("minItems", 0), schema.get("maxItems", 3)
+        inner = [*ahead, *[schema.get("items")] * 3]
+        return [likely(each, root, random, depth + 1) for each in inner[: random.choice((least, most, 1))]]
     if "object" in kinds or "properties" in schema or depth == 0:
         named = {**dict.fromkeys(schema.get("required", ()), schema.get("additionalProperties"))}
         named |= {name: schema.get("additionalProperties") for name in NAMES if random.random() < 0.2}
         named |= schema.get("properties", {})
-        chosen = [name for name in named if random.random() < 0.8]
+        needed = schema.get("required", ())
+        chosen = [name for name in named if name in needed or random.random() < 0.7]
         return {name: likely(named[name], root, random, depth + 1) for name in chosen}
+    edges = [schema[word] for word in ("minimum", "maximum") if word in schema]
+    if edges and (not kinds or {"number", "integer"} & set(kinds)):
+        return random.choice(edges)  # what a bound lets through to the last is where bounds go wrong
     fitting = {"string": "EUR", "number": 0.5, "integer": 2, "boolean": True, "null": None, "array": []}
     return fitting[random.choice(kinds)] if kinds else some_value(random)
 
@@ -194,3 +199,106 @@ def test_the_provider_takes_it_and_it_takes_all_that_the_user_does(schema: dict[
 
 def _validator(schema: dict[str, Any]) -> Draft202012Validator:
     return Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+class Fitting:
+    """Writes schemas that surely take a given value, in every way of saying so: the value comes first."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self.defs: dict[str, Any] = {}
+
+    def schema(self, value: Any, depth: int = 0) -> Any:
+        """Return a schema, bare or made of several, that takes `value`."""
+        ways = [self._plain, self._plain, self._listed] if depth > 3 else [self._plain, self._listed, *self._made]
+        return self._random.choice(ways)(value, depth)
+
+    @property
+    def _made(self) -> list[Any]:
+        return [self._all, self._any, self._one, self._named, self._plain, self._plain, self._plain]
+
+    def _all(self, value: Any, depth: int) -> Any:
+        how = self._random.choice([self.schema, self.schema, self._listed])
+        return {"allOf": [how(value, depth + 1) for _ in range(self._random.randint(1, 3))]}
+
+    def _any(self, value: Any, depth: int) -> Any:
+        others = [self.schema(some_value(self._random), depth + 1) for _ in range(self._random.randint(0, 2))]
+        return {"anyOf": self._mixed([self.schema(value, depth + 1), *others])}
+
+    def _one(self, value: Any, depth: int) -> Any:
+        return {"oneOf": self._mixed([self.schema(value, depth + 1), {"const": ["no", "value", "is", "this"]}])}
+
+    def _named(self, value: Any, depth: int) -> Any:
+        name = f"n{len(self.defs)}"
+        self.defs[name] = True  # the name is taken before what is named is written
+        self.defs[name] = self.schema(value, depth + 1)
+        return {"$ref": f"#/$defs/{name}"} | (self._plain(value, depth + 1) if self._random.random() < 0.3 else {})
+
+    def _listed(self, value: Any, depth: int) -> Any:
+        if self._random.random() < 0.3:
+            return {"const": value}
+        return {"enum": self._mixed([value, *(some_value(self._random, 2) for _ in range(self._random.randrange(5)))])}
+
+    def _plain(self, value: Any, depth: int) -> Any:
+        said: dict[str, Any] = {}
+        if self._random.random() < 0.8:
+            more = self._random.choice([(), ("null",), ("string", "null"), ("object",), ("array", "number")])
+            kinds = list(dict.fromkeys(self._mixed([self._kind(value), *more])))
+            said["type"] = kinds[0] if len(kinds) == 1 else kinds
+        if isinstance(value, dict):
+            said |= self._object(value, depth)
+        elif isinstance(value, list):
+            said |= self._list(value, depth)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            room = self._random.choice([0, 0, 1, 2])
+            said |= self._some({"minimum": value - room, "maximum": value + self._random.choice([0, 1])})
+        return said
+
+    def _object(self, value: dict[str, Any], depth: int) -> dict[str, Any]:
+        declared = [name for name in NAMES if self._random.random() < 0.6]
+        beside = [value[name] for name in value if name not in declared]
+        found: dict[str, Any] = {
+            "properties": {
+                name: self.schema(value[name] if name in value else some_value(self._random), depth + 1)
+                for name in declared
+            },
+            "required": [name for name in value if self._random.random() < 0.5],
+        }
+        if self._random.random() < 0.6:
+            found["additionalProperties"] = (
+                {"anyOf": [self.schema(each, depth + 1) for each in beside]} if beside else False
+            )
+        return found
+
+    def _list(self, value: list[Any], depth: int) -> dict[str, Any]:
+        found = self._some({"minItems": self._random.choice([0, len(value)]), "maxItems": len(value)})
+        if value and self._random.random() < 0.8:
+            found["items"] = {"anyOf": [self.schema(each, depth + 1) for each in value]}
+        return found
+
+    def _some(self, said: dict[str, Any]) -> dict[str, Any]:
+        return {word: each for word, each in said.items() if self._random.random() < 0.5}
+
+    def _mixed(self, found: list[Any]) -> list[Any]:
+        return self._random.sample(found, len(found))
+
+    @staticmethod
+    def _kind(value: Any) -> str:
+        kinds = {type(None): "null", bool: "boolean", str: "string", int: "number", float: "number"}
+        return kinds.get(type(value), "array" if isinstance(value, list) else "object")
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 2**32))
+def test_a_value_that_the_users_schema_takes_is_taken_by_the_one_that_is_sent(seed: int) -> None:
+    """Schemas are written around a value, so that each one tests; the reference implementation says that it does."""
+    random = Random(seed)
+    for _ in range(40):
+        value = some_object(random)
+        fitting = Fitting(random)
+        schema = fitting.schema(value)
+        schema = {**schema, "$defs": fitting.defs}
+        assert _validator(schema).is_valid(value), (schema, value)
+        sent = compile_schema(schema).sent
+        assert not_taken(sent) == []
+        assert Draft202012Validator(as_json_schema(sent)).is_valid(value), (schema, sent, value)
