@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 
-from bench import compare, cpu_per_run, load, outbox, start_up
+from bench import compare, cpu_per_run, load, outbox, pages, start_up, web
 
 ALL = {
     "start_up": start_up.main,
@@ -13,6 +13,8 @@ ALL = {
     "cpu_per_run": cpu_per_run.main,
     "compare": compare.main,
     "outbox": outbox.main,
+    "pages": pages.main,
+    "web": web.main,
 }
 
 

@@ -40,6 +40,7 @@ def _outbox(url: str, count: int, *, gathered: bool) -> int:
     import structlog
 
     from monitor.agent.outcome import Completed
+    from monitor.alert import services
     from monitor.alert.manners import Manners
     from monitor.alert.outbox import Outbox
     from monitor.alert.targets import Targets
@@ -80,6 +81,7 @@ def _outbox(url: str, count: int, *, gathered: bool) -> int:
             for number, message in enumerate(messages):
                 judging.enqueue(connection, run.id, f"watch-{number}", [message], now)
         del messages
+        services.open_service(url)  # apprise is loaded, as it is for its own run
         begun = time.perf_counter()
         left = asyncio.run(send(store))
         _report(begun)

@@ -45,7 +45,7 @@ class Mutants:
     page: Path | None = promises.PAGE  # whose section is written anew at the end
     name: str = "mutants"
     title: str = "seeded bugs: each must turn the tests of its promise red"
-    proves: str = "A1-A7 B1-B10 D1-D7 R1-R10 G1"
+    proves: str = "A1-A7 B1-B10 C1-C10 D1-D7 R1-R10 G1"
     least: int = 1
     chunk: int = 1
     subject: tuple[str, ...] = ("monitor", "tests", "campaign/mutants.py", "campaign/promises.yaml")

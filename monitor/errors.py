@@ -2,6 +2,7 @@
 
     MonitorError                 one line for the user: what, where, why; `hint`: what to do; `exit_code` of the command
     ├── UsageError               exit 2: a command, a setting or a name that cannot be
+    │   └── NoSuch               there is no watch, run, message or target of that name
     ├── DefinitionError          exit 2: one or more problems of files, each with its position (`problems`)
     ├── SecretError              exit 2: a secret reference that cannot be resolved; names it, never its value
     ├── StoreError               exit 4: the database
@@ -45,6 +46,10 @@ class UsageError(MonitorError):
     """A command, a setting or a name that cannot be."""
 
     exit_code = 2
+
+
+class NoSuch(UsageError):
+    """There is no watch, run, message or target of that name."""
 
 
 class DefinitionError(MonitorError):

@@ -15,72 +15,49 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from monitor.errors import SecretError, UsageError
-from monitor.files import addresses, durations, secrets, workspace_file
+from monitor.files import addresses, database_url, durations, secrets, workspace_file
 from monitor.files.addresses import Listen
 from monitor.files.choices import Log
 from monitor.files.documents import Document
 from monitor.files.environment import read_dotenv
 from monitor.files.hours import QuietHours
 from monitor.files.secrets import Held, Secret
-from monitor.files.workspace_file import FILE, READ, WorkspaceFile
+from monitor.files.sources import FILE_ONLY, SECRETS, SETTINGS, TOKEN, Sources
+from monitor.files.workspace_file import FILE, HostPace, WorkspaceFile
 
 __all__ = ["FILE", "Listen", "Log", "Settings", "load"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Setting:
-    """One row of the table: its variable, and the text of its default; `workspace_file.READ` reads both."""
-
-    variable: str
-    default: str
-
-
-_SETTINGS: dict[str, _Setting] = {
-    "agent": _Setting("MONITOR_AGENT", "tinyfish"),
-    "base_url": _Setting("TINYFISH_BASE_URL", "https://agent.tinyfish.ai"),
-    "state": _Setting("MONITOR_STATE", "state/monitor.db"),
-    "queue": _Setting("MONITOR_QUEUE", "local"),
-    "concurrency": _Setting("MONITOR_CONCURRENCY", "2"),
-    "http": _Setting("MONITOR_HTTP", "127.0.0.1:8600"),
-    "log": _Setting("MONITOR_LOG", "info:console"),
-    "llm_url": _Setting("MONITOR_LLM_URL", ""),
-    "llm_model": _Setting("MONITOR_LLM_MODEL", ""),
-}
-_FILE_ONLY = ("timezone", "allow_private", "ignore_robots", "spending.runs_per_day", "group_wait", "group_by",
-              "quiet_hours")  # fmt: skip
-_KEY, _KEY_FILE, _TOKEN = "TINYFISH_API_KEY", "TINYFISH_API_KEY_FILE", "MONITOR_HTTP_TOKEN"
-_SECRETS = (
-    ("api_key", _KEY, _KEY_FILE),
-    ("http_token", _TOKEN, ""),
-    ("dead_man", "MONITOR_DEAD_MAN", ""),
-    ("llm_key", "MONITOR_LLM_KEY", ""),
-)
 
 
 @dataclass(frozen=True)
 class Settings:
     """Every setting of one workspace; `origins` says of each where it came from.
 
-    `state` is the database's URL (`sqlite:////…`), `database` its file; `targets` keeps references as written;
-    `environ` is the environment over .env, for resolving them; `defaults` is merged under every watch.
+    `state` is the database's URL (`sqlite:////…`, `postgresql://…` with its password); `targets` keeps references;
+    `environ` is the environment over .env, for resolving them; `defaults` is merged under every watch,
+    `tags` under the watches that have them.
     """
 
     workspace: Path
     agent: str
     base_url: str
-    state: str
+    state: str = field(repr=False)
     queue: str
     concurrency: int
     http: Listen | None
+    public_url: str | None
     log: Log
     llm_url: str | None
     llm_model: str | None
     timezone: str
     targets: Mapping[str, str] = field(repr=False)
     defaults: Document | None = field(repr=False)
+    tags: Mapping[str, Document] = field(repr=False)
     allow_private: bool
     ignore_robots: bool
     runs_per_day: int
+    usd_per_day: float | None
+    usd_per_step: float
+    hosts: Mapping[str, HostPace]
     group_wait: timedelta
     group_by: Literal["target", "watch", "tag"]
     quiet_hours: QuietHours | None
@@ -89,9 +66,19 @@ class Settings:
     held: Mapping[str, Held] = field(repr=False)
 
     @property
-    def database(self) -> Path:
-        """The file of the embedded database."""
-        return Path(self.state.removeprefix("sqlite:///"))
+    def database(self) -> Path | None:
+        """The file of the embedded database; None where the store is on PostgreSQL."""
+        return None if database_url.is_meant(self.state) else Path(self.state.removeprefix("sqlite:///"))
+
+    @property
+    def state_folder(self) -> Path:
+        """Where this machine keeps its files: beside the embedded database, else `state` in the workspace."""
+        return self.workspace / "state" if self.database is None else self.database.parent
+
+    @property
+    def price(self) -> float:
+        """What a step of a run costs in dollars: nothing where the embedded agent makes it."""
+        return self.usd_per_step if self.agent == "tinyfish" else 0.0
 
     @cached_property
     def api_key(self) -> Secret | None:
@@ -102,6 +89,11 @@ class Settings:
     def http_token(self) -> Secret | None:
         """The token of the dashboard and its API; raises SecretError, naming the reference only."""
         return self._secret("http_token")
+
+    @cached_property
+    def http_read_token(self) -> Secret | None:
+        """The token that may read the dashboard and order nothing; raises SecretError, naming the reference only."""
+        return self._secret("http_read_token")
 
     @cached_property
     def llm_key(self) -> Secret | None:
@@ -124,15 +116,17 @@ class Settings:
     def shown(self) -> list[tuple[str, str, str]]:
         """Return (name, value, origin) of every setting, with secrets masked, for `monitor settings`."""
         rows = [("workspace", str(self.workspace), self.origins["workspace"])]
-        for name in (*_SETTINGS, *_FILE_ONLY):
+        for name in (*SETTINGS, *FILE_ONLY):
             value = getattr(self, name.rpartition(".")[2])
-            rows.append((name, _in_words(value), self.origins[name]))
-        for name, _, _ in _SECRETS:
+            rows.append((name, database_url.masked(_in_words(value)), self.origins[name]))
+        for name, _, _ in SECRETS:
             held = self.held.get(name)
             rows.append((name, held.shown() if held else "not set", self.origins.get(name, "default")))
         rows += [(f"targets.{name}", secrets.mask(text), FILE) for name, text in self.targets.items()]
+        rows += [(f"hosts.{host}", str(pace), FILE) for host, pace in self.hosts.items()]
         if self.defaults:
             rows.append(("defaults", ", ".join(self.defaults.value), FILE))
+        rows += [(f"tags.{name}", ", ".join(part.value), FILE) for name, part in self.tags.items()]
         return rows
 
 
@@ -142,30 +136,32 @@ def load(workspace: Path | None, options: Mapping[str, str], environ: Mapping[st
     `options` are command-line options by setting name; relative paths are under the workspace. Raises UsageError for
     an option or a variable, DefinitionError for monitor.yaml and .env.
     """
-    unknown = set(options) - set(_SETTINGS)
+    unknown = set(options) - set(SETTINGS)
     if unknown:
         raise UsageError(f"there is no option for the setting {min(unknown)}")
     folder, origin = _workspace(workspace, environ)
     dotenv = read_dotenv(folder / ".env")
     document, file = workspace_file.read(folder / FILE)
-    sources = _Sources(options, environ, dotenv, document, file)
+    sources = Sources(options, environ, dotenv, document, file)
     values, origins = sources.settings()
     held, secret_origins = sources.secrets()
-    values["state"] = "sqlite:///" + str((folder / values["state"]).absolute())
+    if not database_url.is_meant(values["state"]):
+        values["state"] = "sqlite:///" + str((folder / values["state"]).absolute())
     if values["http"] and not values["http"].loopback and "http_token" not in held:
         message = f"http {values['http']} ({origins['http']}) can be reached from other machines"
-        raise UsageError(message, hint=f"set {_TOKEN} to a long random text")
-    for name in _FILE_ONLY:
-        origins[name] = sources.file_origin(name) or "default"
+        raise UsageError(message, hint=f"set {TOKEN} to a long random text")
+    origins |= {name: sources.file_origin(name) or "default" for name in FILE_ONLY}
     return Settings(
         **values,
+        **_ceilings(file),
         workspace=folder,
         timezone=file.timezone,
         targets=MappingProxyType(dict(file.targets)),
         defaults=document.part("defaults") if document else None,
+        tags=MappingProxyType(_tags(document, file)),
         allow_private=file.allow_private,
         ignore_robots=file.ignore_robots,
-        runs_per_day=file.spending.runs_per_day,
+        hosts=MappingProxyType(dict(file.hosts)),
         group_wait=file.group_wait,
         group_by=file.group_by,
         quiet_hours=file.quiet_hours.hours(file.timezone) if file.quiet_hours else None,
@@ -173,6 +169,18 @@ def load(workspace: Path | None, options: Mapping[str, str], environ: Mapping[st
         origins=MappingProxyType({"workspace": origin, **origins, **secret_origins}),
         held=MappingProxyType(held),
     )
+
+
+def _ceilings(file: WorkspaceFile) -> dict[str, Any]:
+    spent = file.spending
+    return {"runs_per_day": spent.runs_per_day, "usd_per_day": spent.usd_per_day, "usd_per_step": spent.usd_per_step}
+
+
+def _tags(document: Document | None, file: WorkspaceFile) -> dict[str, Document]:
+    """Return the fields that each tag gives its watches, with their positions."""
+    tags = document.part("tags") if document else None
+    parts = {name: tags.part(name) for name in file.tags} if tags else {}
+    return {name: part for name, part in parts.items() if part is not None}
 
 
 def _workspace(workspace: Path | None, environ: Mapping[str, str]) -> tuple[Path, str]:
@@ -187,74 +195,9 @@ def _workspace(workspace: Path | None, environ: Mapping[str, str]) -> tuple[Path
     return folder.absolute(), origin
 
 
-@dataclass(frozen=True, slots=True)
-class _Sources:
-    """The places a setting may come from, first the strongest."""
-
-    options: Mapping[str, str]
-    environ: Mapping[str, str]
-    dotenv: Mapping[str, str]
-    document: Document | None
-    file: WorkspaceFile
-
-    def settings(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return each setting's value and origin; raises UsageError that names the option or variable."""
-        found = {name: self._setting(name, setting) for name, setting in _SETTINGS.items()}
-        values = {name: value for name, (value, _) in found.items()}
-        return values, {name: origin for name, (_, origin) in found.items()}
-
-    def _setting(self, name: str, setting: _Setting) -> tuple[Any, str]:
-        option, variable = f"--{name.replace('_', '-')}", setting.variable
-        if name in self.options:
-            return _understood(name, self.options[name], option), f"option {option}"
-        for values, word in ((self.environ, "environment"), (self.dotenv, ".env")):
-            text = values.get(variable)
-            if text or (text == "" and name == "http"):  # an empty MONITOR_HTTP is off; any other empty one is not set
-                return _understood(name, text, variable), f"{word} {variable}"
-        if origin := self.file_origin(name):
-            return getattr(self.file, name), origin
-        return READ[name](setting.default), "default"
-
-    def file_origin(self, name: str) -> str | None:
-        """Return `monitor.yaml:LINE` when the file sets `name`."""
-        path = tuple(name.split("."))
-        if self.document is None or path[0] not in self.file.model_fields_set:
-            return None
-        return f"{FILE}:{self.document.position(path, key=True)[0]}"
-
-    def secrets(self) -> tuple[dict[str, Held], dict[str, str]]:
-        """Return the secrets that were given, unread, and their origins."""
-        held: dict[str, Held] = {}
-        origins: dict[str, str] = {}
-        for name, variable, file_variable in _SECRETS:
-            if found := self._secret(name, variable, file_variable):
-                held[name], origins[name] = found
-        return held, origins
-
-    def _secret(self, name: str, variable: str, file_variable: str) -> tuple[Held, str] | None:
-        for values, word in ((self.environ, "environment"), (self.dotenv, ".env")):
-            if values.get(variable) and values.get(file_variable):
-                raise UsageError(f"{variable} and {file_variable} are both set ({word})", hint="keep one of them")
-            if values.get(variable):
-                return Held(variable, Secret(values[variable]), "plain"), f"{word} {variable}"
-            if values.get(file_variable):
-                return Held(file_variable, Secret(values[file_variable]), "path"), f"{word} {file_variable}"
-        for field_name, form in ((name, "references"), (f"{name}_file", "path")):
-            if origin := self.file_origin(field_name):
-                return Held(f"{field_name} of {FILE}", Secret(getattr(self.file, field_name)), form), origin
-        return None
-
-
 def _in_words(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, timedelta):
         return durations.spell(value)
     return "off" if value is None else str(value)
-
-
-def _understood(name: str, text: str, given_as: str) -> Any:
-    try:
-        return READ[name](text.strip())
-    except ValueError as problem:
-        raise UsageError(f"{given_as}: {problem}") from None

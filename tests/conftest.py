@@ -10,7 +10,7 @@ import pytest
 
 from monitor.watch.model import Watch
 
-pytest_plugins = ["tests.canaries"]  # no test lets a secret out (promise F1)
+pytest_plugins = ["tests.canaries", "tests.postgres"]  # no test lets a secret out (promise F1); a server for tests
 
 
 @pytest.fixture

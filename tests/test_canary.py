@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -51,6 +52,7 @@ CANARIES = {
     "malformed target": canary("malformed target"),
 }
 SEARCH = Search(CANARIES)
+built = cache(typer.main.get_command)  # the tree of commands: made anew it costs each of hundreds of calls 0.1 s
 
 # Arguments of every command: "{run}", "{watch}", "{copy}" and "{message}" are filled in. A command that is neither here
 # nor in EXEMPT fails `test_every_command_is_looked_through`.
@@ -95,6 +97,7 @@ EXEMPT = {
     "add": "writes a watch file; it is given no secret",
     "top": "needs a terminal; it shows what status shows",
     "worker": "needs PostgreSQL; it runs what `run` runs",
+    "migrate-state": "needs two stores; tests/cli/test_migrate_state.py looks for the password of the one on PostgreSQL",
     "completion": "prints a script that knows no workspace",
 }
 
@@ -277,6 +280,7 @@ def _asked(api: ScriptedApi) -> bytes:
 
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    monkeypatch.setattr(typer.main, "get_command", built)
     with ExitStack() as stack:
         yield Scene(tmp_path, stack, monkeypatch)
 

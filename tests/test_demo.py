@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from monitor.cli.demo import _agree
+from monitor.cli.demo import Supervisor, _agree, _write_workspace
 from monitor.cli.scenes import SCENES
 from monitor.errors import MonitorError
 
@@ -94,6 +97,25 @@ def test_a_killed_daemon_is_started_again_and_nothing_is_lost_or_told_twice(tmp_
     assert len({re.findall(r"event (\S+)", alert)[0] for alert in drops}) == 1
     assert sum("possible repeat" in alert for alert in drops) == len(drops) - 1 <= 1  # a copy per kill while sending
     assert "Traceback" not in text
+
+
+@pytest.mark.anyio
+@pytest.mark.timeout(60)
+async def test_a_daemon_whose_port_was_taken_is_started_again_on_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two demos that found the same port free do not keep each other from running."""
+    (tmp_path / "state").mkdir()
+    _write_workspace(tmp_path, "json://127.0.0.1:9/")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        async with Supervisor(tmp_path, "http://127.0.0.1:9", datetime.now(UTC), port) as supervisor:
+            text = await asyncio.to_thread(_wait_for, tmp_path / "daemon.log", r"(dashboard: \S+)")
+            assert text == f"dashboard: http://{supervisor.dashboard}/"
+            assert supervisor.dashboard != f"127.0.0.1:{port}"
+    assert f"[demo] dashboard: http://{supervisor.dashboard}/" in capsys.readouterr().out
 
 
 def _wait_for(log: Path, pattern: str) -> str:

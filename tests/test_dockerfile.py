@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from monitor import settings
-from monitor.web.health import Health, serve
+from monitor.web.health import Health
+from tests.engine.conftest import fresh, state  # noqa: F401 - fixtures
+from tests.web.conftest import console_at
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
@@ -60,7 +62,7 @@ def test_its_command_is_a_command_of_the_program() -> None:
 
 
 @pytest.mark.anyio
-async def test_its_health_check_tells_good_from_bad() -> None:
+async def test_its_health_check_tells_good_from_bad(state: Path) -> None:  # noqa: F811 - the fixture of that name
     """The health command exits 0 against a healthy daemon and not against a failing one."""
     import anyio
 
@@ -70,8 +72,8 @@ async def test_its_health_check_tells_good_from_bad() -> None:
     assert name == "python"
     for good in (True, False):
         parts = {"scheduler": None if good else "has not moved", "outbox": None, "store": None}
-        async with serve("127.0.0.1", 0, lambda parts=parts: Health(parts)) as address:
-            code = arguments[-1].replace("http://127.0.0.1:8600", address)
+        async with console_at(state, health=lambda parts=parts: Health(parts)) as site:  # type: ignore[misc]
+            code = arguments[-1].replace("http://127.0.0.1:8600", site.base)
             assert code != arguments[-1]
             done = await anyio.run_process([sys.executable, "-c", code], check=False)
             assert (done.returncode == 0) is good

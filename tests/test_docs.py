@@ -28,7 +28,7 @@ def test_every_command_that_a_page_names_exists() -> None:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         code = "\n".join(re.findall(r"```.*?```|`[^`]+`", text, re.DOTALL))
-        named = set(re.findall(r"(?:^|[\s`])monitor ([a-z]+)", code))
+        named = set(re.findall(r"(?:^|[\s`])monitor ([a-z]+(?:-[a-z]+)*)", code))
         assert named <= _commands() | {"run"}, f"{page.name}: {named - _commands()}"
 
 

@@ -82,7 +82,7 @@ def test_an_empty_http_is_off(tmp_path: Path, empty: dict[str, str]) -> None:
     [
         ({"MONITOR_AGENT": "openai"}, "MONITOR_AGENT: must be tinyfish or embedded"),
         ({"TINYFISH_BASE_URL": f"http://u:{CANARY}@x.example"}, "TINYFISH_BASE_URL: must be"),
-        ({"MONITOR_STATE": f"postgresql://u:{CANARY}@h/d"}, "MONITOR_STATE: PostgreSQL is not supported yet"),
+        ({"MONITOR_STATE": f"postgresql://u:{CANARY}/@h/d"}, "MONITOR_STATE: must be postgresql://"),
         ({"MONITOR_QUEUE": "postgres"}, "MONITOR_QUEUE: postgres is not supported yet"),
         ({"MONITOR_CONCURRENCY": "0"}, "MONITOR_CONCURRENCY: must be a whole number from 1 to 10000"),
         ({"MONITOR_HTTP": "8600"}, "MONITOR_HTTP: must be host:port"),
@@ -110,8 +110,17 @@ def test_a_wrong_option_is_named_as_an_option(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("agnt: embedded\n", 'monitor.yaml:1:1: agnt: unknown field (did you mean "agent"?)'),
-        ("hosts: {}\n", "monitor.yaml:1:1: hosts: is not supported yet"),
-        ("tags: {}\nspending: {usd_per_day: 1}\n", "and 1 more"),
+        ("tags: [a]\n", "tags: must be a map of fields"),
+        ("tags: {a: {url: 'https://x.example'}}\n", "a tag cannot give its watches their url"),
+        ("tags: {a: {tags: [b]}}\n", "a tag cannot give its watches their tags"),
+        ("hosts: {'https://shop.example/x': {concurrency: 1}}\n", "write the host as it stands in a watch's url"),
+        ("hosts: {shop.example: {}}\n", "hosts.shop.example: say min_interval, concurrency or both"),
+        ("hosts: {shop.example: {min_interval: 2d}}\n", "runs of one host are at most 1d apart"),
+        ("hosts: {shop.example: {min_intervall: 2s}}\n", 'did you mean "min_interval"?'),
+        ("hosts:\n  a: {concurrency: 1}\n  A: {concurrency: 2}\n", "hosts: a stands here twice"),
+        ("spending: {usd_per_day: -1}\n", "spending.usd_per_day: must be more than 0"),
+        ("spending: {usd_per_day: '25'}\n", "spending.usd_per_day: must be a number"),
+        ("spending: {usd_per_step: .inf}\n", "spending.usd_per_step: infinity"),
         ("group_wait: 90m\n", "monitor.yaml:1:13: group_wait: messages are gathered for at most 1h"),
         ("group_wait: soon\n", "group_wait: 'soon' is not a duration"),
         ("group_wait: 10\n", "group_wait: must be a text: quote it"),
@@ -288,11 +297,16 @@ def test_what_is_shown_is_masked(tmp_path: Path) -> None:
 def test_every_setting_is_shown(tmp_path: Path) -> None:
     """What the file can say is in `monitor settings`, with its line, and what it does not say as its default."""
     text = (
-        "timezone: Europe/Berlin\nspending: {runs_per_day: 7}\ngroup_wait: 90s\ngroup_by: tag\n"
+        "timezone: Europe/Berlin\nspending: {runs_per_day: 7, usd_per_day: 2.5}\ngroup_wait: 90s\ngroup_by: tag\n"
         "quiet_hours: {from: '22:00', to: '07:00', hold: [change, drift]}\n"
+        "hosts: {Shop.example: {min_interval: 90s, concurrency: 2}}\ntags: {kitchen: {drift: false}}\n"
     )
     shown = rows(load(workspace(tmp_path, text), {}, {}))
     assert shown["spending.runs_per_day"] == ("7", "monitor.yaml:2")
+    assert shown["spending.usd_per_day"] == ("2.5", "monitor.yaml:2")
+    assert shown["spending.usd_per_step"] == ("0.016", "default")
+    assert shown["hosts.shop.example"] == ("one run every 90s, 2 at once", "monitor.yaml")
+    assert shown["tags.kitchen"] == ("drift", "monitor.yaml")
     assert shown["group_wait"] == ("90s", "monitor.yaml:3")
     assert shown["group_by"] == ("tag", "monitor.yaml:4")
     assert shown["quiet_hours"] == ("22:00-07:00 Europe/Berlin, holds change and drift", "monitor.yaml:5")
@@ -302,7 +316,7 @@ def test_every_setting_is_shown(tmp_path: Path) -> None:
     assert default["quiet_hours"] == ("off", "default")
     assert default["group_wait"] == ("10s", "default")
     assert default["dead_man"] == ("not set", "default")
-    names = {name.split(".")[0] for name in default} | {"targets", "defaults", "api_key_file"}
+    names = {name.split(".")[0] for name in default} | {"targets", "defaults", "tags", "hosts", "api_key_file"}
     assert WorkspaceFile.model_fields.keys() - names == set()
 
 

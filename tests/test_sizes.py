@@ -12,11 +12,6 @@ MODULE, FUNCTION = 300, 40  # lines
 # What may be longer, and why; an entry that is not needed any more fails.
 EXCEPTIONS = {
     "monitor/store/records.py": "the value types of the whole store, one after the other; its room is splitting them",
-    "monitor/embedded/extract/fill.py": "grew with the open corpus; to be split along its kinds of evidence (issue 6)",
-    "monitor/embedded/extract/clues.py": "as above",
-    "monitor/embedded/extract/clues.py::_clues_of": "as above",
-    "monitor/embedded/extract/clues.py::_beside": "as above",
-    "monitor/embedded/extract/blocks.py": "as above",
     "monitor/store/migrations/versions/v0001_everything.py::_runs": "one table; a migration that ran is never changed",
 }
 

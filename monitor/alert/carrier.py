@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 import structlog
 
 from monitor.alert import dead_letter, deliver, digest
+from monitor.alert.asked import Asked
 from monitor.alert.background import begun
 from monitor.alert.pace import Pace
 from monitor.alert.pictures import picture
@@ -91,7 +92,7 @@ class Carrier:
         self._late = late
         self.pace = Pace()
         self.pictures: Path | None = None  # the folder of screenshots, by run
-        self.asked: dict[str, datetime] = {}  # until when a target asked to be left alone (reliability.md row 112)
+        self.asked = Asked()
         self._targets: Targets | None = None
         self._looked_at = 0.0
         self._complained: set[str] = set()
@@ -222,11 +223,10 @@ class Carrier:
         for row in part:
             at = self.pace.next_try(row, error, now, delay)
             (lost if at is None else later.setdefault(at, [])).append(row)
-        if error.retry_after is not None and not error.permanent:
-            self.asked[part[0].target] = now + timedelta(seconds=delay)
+        said = self.asked.heard(part[0].target, error, now + timedelta(seconds=delay))
         for at, rows in later.items():
             self._say("not delivered", rows, error, next=at.isoformat())
-            await self._put_back(rows, at, error.message, repeat=isinstance(error, deliver.UnansweredError))
+            await self._put_back(rows, at, said, repeat=isinstance(error, deliver.UnansweredError))
         if lost:
             await self._bury(lost, error)
         return min(later, default=None)

@@ -5,19 +5,28 @@ Owns what apprise's own figures get wrong, with the sources; must not know how a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 from monitor.alert import markup, message
 
-
-def _utf8(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
+_NTFY_JSON = 7_800  # characters of title and text as JSON: beyond 8,000 in all apprise sends a file, no message
 
 
-def _utf16(text: str) -> int:
+def _ntfy(title: str, text: str) -> int:
+    """Return how many bytes a text counts for: those of UTF-8, or what its JSON, escaped to ASCII, is too long by."""
+    as_json = len(json.dumps(title)) + len(json.dumps(text))
+    return max(len(text.encode("utf-8", "surrogatepass")), _MOST["ntfy"] + as_json - _NTFY_JSON)
+
+
+def _utf16(_title: str, text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _characters(_title: str, text: str) -> int:
+    return len(text)
 
 
 _IN_BODY = frozenset({"discord", "fluxer", "fluxers", "nctalk", "nctalks", "revolt", "ryver"})  # titles are put there
@@ -29,9 +38,9 @@ _MOST = {
     "ntfy": 4_096,
     "ntfys": 4_096,
 }
-_COUNTED: dict[str, Callable[[str], int]] = {
-    "ntfy": _utf8,
-    "ntfys": _utf8,
+_COUNTED: dict[str, Callable[[str, str], int]] = {
+    "ntfy": _ntfy,
+    "ntfys": _ntfy,
     # "1-4096 characters after entities parsing", which are UTF-16 units: https://core.telegram.org/api/entities
     "tgram": _utf16,
     "discord": _utf16,
@@ -64,7 +73,7 @@ def fitted(service: Any, names: Collection[str], title: str, body: str, written:
     `written` gives a body as it goes out to that service: escaped, it is longer than it was.
     """
     apart, most = title_room(service, names), body_room(service, names)
-    size = next((_COUNTED[name] for name in names if name in _COUNTED), len)
+    size = next((_COUNTED[name] for name in names if name in _COUNTED), _characters)
     escape = markup.escape if markup.always(names) else str
 
     def made(room: int) -> tuple[str, str]:
@@ -72,11 +81,12 @@ def fitted(service: Any, names: Collection[str], title: str, body: str, written:
         return head, escape(text)
 
     whole = made(most + len(body) + len(title))  # room for all of it
-    if size(written(service, whole[1])) <= most:
+    if size(whole[0], written(service, whole[1])) <= most:
         return Fitted(escape(whole[0]), whole[1], whole=True)
     low, high = 0, most
     while low < high:  # the largest room whose text the service does not find too long
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if size(written(service, made(middle)[1])) <= most else (low, middle - 1)
+        head, text = made(middle)
+        low, high = (middle, high) if size(head, written(service, text)) <= most else (low, middle - 1)
     head, text = made(low)
     return Fitted(escape(head), text, whole=False)

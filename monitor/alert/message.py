@@ -24,24 +24,29 @@ _MAX_URL = 1_000
 _COUNT = 24  # characters of the row that counts what was left out
 
 
-def compose(notification: Notification, watch: Watch, run: Run, now: datetime) -> list[NewDelivery]:
+def compose(
+    notification: Notification, watch: Watch, run: Run, now: datetime, page: str | None = None
+) -> list[NewDelivery]:
     """Return one message per target of the notification, each target once; title and body are never empty.
 
+    `page` is the address of the dashboard's page on it, None where the dashboard has no public address.
     A rule's own title and body stand in place of the built-in ones; one that cannot be filled gives way to it, with a
     line that says so (reliability.md row 125).
     """
     title = plain.shortened(f"{plain.line(watch.name)}: {account.headline(notification, now)}", MAX_TITLE)
-    body = _body(notification, watch, run, now)
+    body = _body(notification, watch, run, now, page)
     why = cause(notification.kind, notification.code, watch)
     made: dict[str, NewDelivery] = {}
     for entry in notification.targets:
         text = notification.texts.get(entry)
-        words = _own(text, title, body, notification, watch) if text else (title, body)
+        words = _own(text, title, body, notification, watch, page) if text else (title, body)
         made.setdefault(key(entry), NewDelivery(notification.event, key(entry), str(notification.kind), *words, why))
     return list(made.values())
 
 
-def _own(text: Text, title: str, body: str, notification: Notification, watch: Watch) -> tuple[str, str]:
+def _own(
+    text: Text, title: str, body: str, notification: Notification, watch: Watch, page: str | None
+) -> tuple[str, str]:
     """Return title and body in the words of a rule, the built-in one for each that it has not or that fails."""
     warnings: list[str] = []
     if text.title:
@@ -55,7 +60,7 @@ def _own(text: Text, title: str, body: str, notification: Notification, watch: W
         if rows.strip() and not errors:
             condition = notification.hint if notification.kind in {Kind.CHANGE, Kind.BASELINE} else None
             below = [*account.sentences(condition), *map(account.scraped, warnings)]
-            tail = "\n".join([*below, f"event {notification.event}"])
+            tail = "\n".join([*below, *_linked(page), f"event {notification.event}"])
             return title, f"{plain.shortened(rows, MAX_BODY - len(tail) - 2)}\n\n{tail}"
     return title, _with_warnings(body, [account.scraped(each) for each in warnings])
 
@@ -69,10 +74,14 @@ def _with_warnings(body: str, warnings: list[str]) -> str:
     return f"{_cut(head, MAX_BODY - len(below) - 1)}\n{below}"
 
 
-def _body(notification: Notification, watch: Watch, run: Run, now: datetime) -> str:
+def _linked(page: str | None) -> list[str]:
+    return [f"dashboard: {page}"] if page is not None else []
+
+
+def _body(notification: Notification, watch: Watch, run: Run, now: datetime, page: str | None) -> str:
     """Return the body: what happened as far as it fits, then where and when, and the event id, always whole."""
     url = plain.shortened(plain.line(watch.url), _MAX_URL)
-    tail = "\n".join([url, account.when(now, watch.timezone), f"event {notification.event}"])
+    tail = "\n".join([url, *_linked(page), account.when(now, watch.timezone), f"event {notification.event}"])
     room = MAX_BODY - len(tail) - 2
     head = "\n".join(_within(account.lines(notification, watch, run, now), room))
     return f"{head}\n\n{tail}"
@@ -99,7 +108,7 @@ def fitted(title: str, body: str, title_max: int, body_max: int) -> tuple[str, s
     """Return title and body within a target's limits in characters: shortened, with the event id kept rather than cut.
 
     A target without titles (`title_max` 0) gets the title as the first line of the body. Of the body's end, its lines
-    go in this order while it is too long: the url, when, never the event.
+    go in this order while it is too long: the url, the dashboard, when, never the event.
     """
     title = plain.collapsed(title)
     if title_max <= 0:

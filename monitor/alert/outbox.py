@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from monitor.alert import carrier
+from monitor.alert import asked, carrier
 from monitor.alert.carrier import Carrier
 from monitor.alert.manners import Manners
 from monitor.alert.pace import Pace
@@ -45,6 +45,14 @@ class Store(carrier.Store, Protocol):
 
     def outbox_counts(self) -> Mapping[str, int]:
         """Return how many messages are in each state."""
+        ...
+
+    def asked_for_time(self, remark: str, now: datetime) -> Mapping[str, datetime]:
+        """Return until when messages wait whose error ends with `remark`, by target."""
+        ...
+
+    def unstick(self, now: datetime, latest: datetime) -> int:
+        """Let messages go that wait for a time that only a clock which was stepped back since can have meant."""
         ...
 
     def dead_letters(self) -> list[tuple[str, str]]:
@@ -82,7 +90,7 @@ class Outbox:
         self._overdue: set[asyncio.Task[Any]] = set()  # those past the deadline, whose threads have not ended
         self._claim: asyncio.Task[list[list[Delivery]]] | None = None
         self._turned: float | None = None
-        self._revived_at = float("-inf")
+        self._looked_at: float | None = None
         self._stranded = False
 
     @property
@@ -177,10 +185,13 @@ class Outbox:
 
     async def _look_at_refusals(self) -> None:
         """Take up dead letters whose target is defined otherwise now, and see if any target takes messages at all."""
-        now = self._clock.monotonic()
-        if now - self._revived_at < self.pace.look:
+        now, at = self._clock.monotonic(), self._clock.now()
+        if self._looked_at is not None and now - self._looked_at < self.pace.look:
             return
-        self._revived_at = now
+        await self._call(self._store.unstick, at, at + asked.LONGEST)
+        if self._looked_at is None:
+            self._carrier.asked.remember(await self._call(self._store.asked_for_time, asked.REMARK, at))
+        self._looked_at = now
         targets = self._carrier.targets()
         for target, refused_by in await self._call(self._store.dead_letters):
             try:
@@ -188,7 +199,6 @@ class Outbox:
             except (SecretError, DeliveryError):
                 continue  # nobody can say whether it has changed; looked at again
             if digest not in {"", refused_by}:
-                at = self._clock.now()
                 since = at - timedelta(seconds=self.pace.give_up)
                 revived = await self._call(self._store.revive, target, digest, at, removed_since=since)
                 if revived:
@@ -223,10 +233,7 @@ class Outbox:
     def _busy(self) -> list[str]:
         """Return the targets that take no further send now."""
         full = {target for target, count in Counter(self._sends.values()).items() if count >= self.pace.per_target}
-        now, asked = self._clock.now(), self._carrier.asked
-        for target in [target for target, until in asked.items() if until <= now]:
-            del asked[target]
-        return sorted(full | asked.keys())
+        return sorted(full | self._carrier.asked.alone(self._clock.now()))
 
     async def _claimed(self, limit: int, busy: list[str], gathering: Gathering) -> list[list[Delivery]]:
         """Claim groups; a claim cut while the store commits it is picked up by the next call, not lost."""
@@ -255,7 +262,7 @@ class Outbox:
         gathering = self._manners().gathering(now)
         ask = self._store.next_delivery_at
         found: datetime | None = await self._call(ask, now, skip_targets=self._busy(), gathering=gathering)
-        ends = [each for each in (found, *self._carrier.asked.values()) if each is not None]
+        ends = [each for each in (found, *self._carrier.asked.ends()) if each is not None]
         # What became due since the claim, or waits for a place, is not asked for more often than once a second.
         return min([self.pace.look, *(max(1.0, (end - self._clock.now()).total_seconds()) for end in ends)])
 

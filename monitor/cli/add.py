@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json as json_text
 import re
+import unicodedata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import typer
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from monitor.settings import Settings
 
 MAX_NAME = 40
+# How often a page of a kind is worth a look; everything else changes within the day.
+_CRON = dict.fromkeys(("plans", "jobs", "events", "page"), "@daily")
+_UNTELLING = frozenset({"index", "home", "default", "main", "page", "product", "products", "item", "items"})
+_SPELT = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa", "ł": "l", "đ": "d"}
 _PLAIN = re.compile(r"[A-Za-z_]\w*\Z")
 
 
@@ -77,13 +82,27 @@ async def looked_at(settings: Settings, url: str) -> Page:
 
 
 def named(url: str, proposal: Proposal) -> str:
-    """Return a name for a watch: the last telling part of the url's path, else its host."""
+    """Return a name for a watch: the last telling part of the url's path, else what the page is called, or its host."""
     parts = urlsplit(url)
-    pieces = [piece for piece in parts.path.split("/") if re.search(r"[a-z]{3}", piece, re.IGNORECASE)]
+    stems = [re.sub(r"\.(?:html?|php|aspx?|jsp)\Z", "", unquote(piece)) for piece in parts.path.split("/")]
+    telling = [stem for stem in stems if re.search(r"[^\W\d_]{3}", stem) and stem.casefold() not in _UNTELLING]
+    title = next((text for name in ("name", "title") if isinstance(text := proposal.found.result.get(name), str)), "")
     host = (parts.hostname or "page").removeprefix("www.")
-    stem = re.sub(r"\.(?:html?|php|aspx?)\Z", "", pieces[-1]) if pieces else f"{host} {proposal.kind}"
-    slug = re.sub(r"[^a-z0-9]+", "-", stem.casefold()).strip("-")[:MAX_NAME].strip("-")
-    return slug or "page"
+    candidates = (telling[-1] if telling else "", title, f"{host} {proposal.kind}")
+    return next((slug for slug in map(_slug, candidates) if slug), "page")
+
+
+def _slug(text: str) -> str:
+    """Return the words of a text as a file's name: `Käse-Löffel (neu)` is kaese-loeffel-neu; empty without any."""
+    spelt = "".join(_SPELT.get(letter, letter) for letter in text.casefold())
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", spelt) if not unicodedata.combining(letter))
+    words = re.findall(r"[a-z0-9]+", plain)
+    slug = ""
+    for word in words:  # whole words, as far as there is room
+        if slug and len(slug) + len(word) >= MAX_NAME:
+            break
+        slug = f"{slug}-{word}" if slug else word[:MAX_NAME]
+    return slug if re.search(r"[a-z]", slug) else ""
 
 
 def _free(settings: Settings, name: str) -> Path:
@@ -103,12 +122,13 @@ def _free(settings: Settings, name: str) -> Path:
 def written(url: str, proposal: Proposal) -> str:
     """Return the text of a watch file, with comments that say what was found and what can be changed."""
     count = len(proposal.found.sources)
+    cron = f'cron: "{_CRON.get(proposal.kind, "@hourly")}"'
     lines = [
         f"# Proposed by `monitor add` from what the page held: {_comment(proposal.kind)}, {count} values.",
         f"url: {json_text.dumps(url, ensure_ascii=False)}",
         "goal: |",
         f"  {_comment(proposal.goal)}",
-        'cron: "@hourly"                  # cron(5), or a list of them, or @hourly @daily @weekly @monthly @yearly',
+        f'{cron:32} # cron(5), or a list of them, or @hourly @daily @weekly; "*/30 7-22 * * *" is by day only',
         "output_schema:                   # JSON Schema 2020-12: what to find; keep the properties that matter to you",
         *_node(proposal.schema, proposal.found.result, proposal.found.sources, "", 1),
     ]
@@ -119,6 +139,7 @@ def written(url: str, proposal: Proposal) -> str:
         "",
         "# All below is optional.",
         "# notify: [ops]                  # a target named in monitor.yaml, or an apprise URL; several are fine",
+        "# confirm: {runs: 2, every: 3m}  # tell a change only when two runs in a row agree on it",
         "# limits: {timeout: 10m}         # of one run, queueing included",
     ]
     return "\n".join(lines) + "\n"

@@ -47,7 +47,7 @@ def agent(
     key = settings.api_key.reveal() if settings.api_key else None
     private = allow_private or settings.allow_private
     served = _serve(
-        settings.database.parent,
+        settings.state_folder,
         host.strip("[]"),
         int(port),
         allow_private=private,

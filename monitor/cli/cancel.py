@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli import options, output
-from monitor.errors import UsageError
+from monitor.cli import options, ordering, output
 
 if TYPE_CHECKING:
     from monitor.agent.outcome import Outcome
@@ -49,23 +48,13 @@ def cancel(
 async def _cancel(settings: Settings, loaded: Loaded, name: str) -> tuple[Unfinished, Outcome]:
     from monitor.cli.process import opened
     from monitor.clock import WallClock
-    from monitor.engine.cancel import cancel_run
+    from monitor.engine.cancel import cancel_run, named
 
     async with opened(settings, lambda: loaded, WallClock()) as process:
-        left = _named(await process.desk.writer.read(process.desk.store.in_flight), name)
-        return left, await cancel_run(process.desk, left, loaded.watches.get(left.run.watch))
-
-
-def _named(flight: list[Unfinished], name: str) -> Unfinished:
-    """Return the one run in flight that `name` means; raises UsageError when there is none, or more than one."""
-    found = [
-        left
-        for left in flight
-        if name in {left.run.watch, left.run_id, left.run.id}
-        or (len(name) >= 6 and left.run.id.startswith(name.upper()))
-    ]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UsageError(f'"{name}" means {len(found)} runs', hint="give more of the id; monitor status lists them")
-    raise UsageError(f'no run in flight is "{name}"', hint="monitor status lists the runs in flight")
+        left = named(await process.desk.writer.read(process.desk.store.in_flight), name)
+        writer, store = process.desk.writer, process.desk.store
+        now = process.desk.clock.now()
+        number = await writer(store.order, ordering.who(), "cancel", left.run.id, now, watch=left.run.watch)
+        outcome = await cancel_run(process.desk, left, loaded.watches.get(left.run.watch))
+        await writer(store.ended_order, number, f"run {left.run.id} of {left.run.watch}: {outcome.kind}")
+        return left, outcome

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from monitor.cli.process import Process
     from monitor.clock import WallClock
     from monitor.engine.daemon import Daemon
-    from monitor.engine.pulse import Pulse
+    from monitor.engine.reloading import Present
+    from monitor.engine.steps import Steps
+    from monitor.files.workspace_file import HostPace
     from monitor.settings import Settings
     from monitor.store.definitions import Loaded as Definition
     from monitor.store.records import Record
@@ -38,7 +41,7 @@ def daemon(
     agent: options.AgentOption = None,
     http: Annotated[
         str | None,
-        typer.Option("--http", metavar="HOST:PORT", help="Where health is served; empty is off (MONITOR_HTTP)."),
+        typer.Option("--http", metavar="HOST:PORT", help="Where the dashboard is served; empty is off (MONITOR_HTTP)."),
     ] = None,
     clock_speed: Annotated[float, typer.Option("--clock-speed", hidden=True, min=0.1, max=1000)] = 1.0,
     clock_origin: Annotated[float | None, typer.Option("--clock-origin", hidden=True)] = None,
@@ -84,67 +87,79 @@ def _tell_problems(loaded: Loaded) -> None:
 
 @asynccontextmanager
 async def _parts(
-    settings: Settings,
-    loaded: Loaded,
+    present: Present,
     clock: WallClock,
-    done: list[Record] | None,
     embedded_at: str | None,
+    ended: Callable[[Record], None],
+    steps: Steps,
 ) -> AsyncIterator[tuple[Daemon, Process]]:
-    """Open store, agent, client and dispatcher, and give the daemon that uses them."""
-    from monitor.cli.process import opened, state_folder
+    """Open store, agent, client and dispatcher, and give the daemon that uses them; records go to `ended`."""
+    from monitor.cli.process import daemon_lock, opened
     from monitor.engine.daemon import Daemon
     from monitor.engine.dispatch import Dispatcher
     from monitor.engine.execute import execute, resume
-    from monitor.store.owners import DaemonLock
+    from monitor.engine.hosts import Turns
 
     async with AsyncExitStack() as stack:
-        stack.enter_context(DaemonLock(state_folder(settings)))
+        settings, loaded = present.settings, present.loaded
+        stack.enter_context(daemon_lock(settings))
         process = await stack.enter_async_context(
-            opened(settings, lambda: loaded, clock, embedded_at=embedded_at, gather=True)
+            opened(
+                settings,
+                lambda: present.loaded,
+                clock,
+                embedded_at=embedded_at,
+                gather=True,
+                present=lambda: present.settings,
+            )
         )
-        process.desk.patience.most = None if done is None else PATIENCE_OF_ONCE  # only `--once` has an end to come to
+        desk = process.desk
         dispatcher = Dispatcher(
-            lambda watch, run: execute(watch, run, process.desk),
-            lambda watch, left: resume(watch, left, process.desk),
-            settings.concurrency,
-            lambda record: _ended(record, done),
-            process.desk.patience,
+            lambda watch, run: steps.recorded(run, lambda show: execute(watch, run, desk, show), desk),
+            lambda watch, left: steps.recorded(left.run, lambda show: resume(watch, left, desk, show), desk),
+            Turns(settings.concurrency, partial(_pace, present), clock),
+            ended,
+            desk.patience,
         )
         await stack.enter_async_context(dispatcher)
-        await process.desk.writer(process.desk.store.run_definitions, _definitions(loaded, clock), clock.now())
-        yield Daemon(loaded.watches, process.desk, dispatcher, clock, complete=not loaded.errors), process
+        problems = [problem.as_json() for problem in loaded.errors]
+        await desk.writer(desk.store.run_definitions, _definitions(loaded, clock), clock.now(), problems)
+        yield Daemon(loaded.watches, desk, dispatcher, clock, complete=not loaded.errors), process
 
 
 def _definitions(loaded: Loaded, clock: WallClock) -> dict[str, Definition]:
     """Return what `monitor plan` holds the files against."""
-    from monitor.engine.schedule import runs_a_month
-    from monitor.store.definitions import Loaded as Definition
-    from monitor.watch.digests import digests
+    from monitor.engine.definitions import definition
 
     now = clock.now()
-    return {
-        name: Definition(digests(watch), runs_a_month(watch, now) if watch.enabled else 0)
-        for name, watch in loaded.watches.items()
-    }
+    return {name: definition(watch, now) for name, watch in loaded.watches.items()}
 
 
-def _ended(record: Record, done: list[Record] | None) -> None:
+def _pace(present: Present, host: str) -> HostPace | None:
+    """Return how the runs of a host are to be paced, by the settings of now."""
+    return present.settings.hosts.get(host)
+
+
+def _ended(record: Record, hand_on: Callable[[Record], None]) -> None:
     import structlog
 
     log = structlog.get_logger("daemon")
     say = log.warning if record.verdict in {"FAILED", "INVALID", "MISSED"} else log.info
     code = {"code": record.code} if record.code else {}
     say(record.verdict, watch=record.watch, run=record.id, reason=output.plain(record.reason), **code)
-    if done is not None:
-        done.append(record)
+    hand_on(record)
 
 
 async def _once(settings: Settings, loaded: Loaded, clock: WallClock, embedded_at: str | None) -> list[Record]:
     from monitor.engine.daemon import once
     from monitor.engine.pulse import forget
+    from monitor.engine.reloading import Present
+    from monitor.engine.steps import Steps
 
     records: list[Record] = []
-    async with _parts(settings, loaded, clock, records, embedded_at) as (daemon_, process):
+    ended = partial(_ended, hand_on=records.append)
+    async with _parts(Present(settings, loaded), clock, embedded_at, ended, Steps()) as (daemon_, process):
+        process.desk.patience.most = PATIENCE_OF_ONCE  # it has an end to come to
         await once(daemon_)
         left = await process.outbox.drain(DRAIN_AT_END)
         await forget(process.desk)  # of a daemon that was killed: whoever uses `--once` has none that could stand still
@@ -156,30 +171,43 @@ async def _once(settings: Settings, loaded: Loaded, clock: WallClock, embedded_a
 async def _serve(
     settings: Settings, again: Callable[[], Settings], loaded: Loaded, clock: WallClock, embedded_at: str | None
 ) -> None:
+    from monitor.cli import dashboard
+    from monitor.cli import workspace as rooms
     from monitor.cli.keys import KeyKeeper
     from monitor.engine.daemon import serve, stop_signals
     from monitor.engine.dead_man import DeadMan
     from monitor.engine.housekeeping import Housekeeping
     from monitor.engine.pulse import Pulse
+    from monitor.engine.reloading import Present, Reloading
+    from monitor.engine.signals import hang_ups
+    from monitor.engine.steps import Steps
 
     dead_man = settings.dead_man  # what cannot be read is told before anything is started
+    door = dashboard.door(settings) if settings.http else None
     stop = asyncio.Event()
+    present, recorded, steps = Present(settings, loaded), dashboard.Recorded(), Steps()
+    ended = partial(_ended, hand_on=recorded)
     with stop_signals(stop):
-        async with _parts(settings, loaded, clock, None, embedded_at) as (daemon_, process):
+        async with _parts(present, clock, embedded_at, ended, steps) as (daemon_, process):
             outbox = process.outbox
             moves = {"scheduler": lambda: not daemon_.stalled, "outbox": outbox.turning}
             pulse = Pulse(process.desk, moves, outbox.stranded, clock.wall)
+            keeper = KeyKeeper(settings, again, process.desk)
+            reloading = Reloading(present, again, rooms.load, daemon_)
             services: list[AbstractAsyncContextManager[object]] = [
                 _sender(process),
-                Housekeeping(process.desk, [watch for watch in loaded.watches.values() if watch.enabled]),
-                KeyKeeper(settings, again, process.desk),
+                Housekeeping(process.desk),
+                keeper,
+                reloading,
             ]
-            if settings.http:
-                services.append(_health(settings, pulse))
+            if door is not None:
+                shown = dashboard.Sources(daemon_, present, reloading, pulse, steps, recorded, clock)
+                services.append(dashboard.served(door, shown))
             if dead_man is not None:
                 services.append(DeadMan(dead_man, clock, pulse.failing))
             services.append(pulse)  # last: a daemon that could not open everything never was alive
-            await serve(daemon_, services, stop)
+            with hang_ups(keeper.hung_up, reloading.hung_up):
+                await serve(daemon_, services, stop)
 
 
 @asynccontextmanager
@@ -194,18 +222,3 @@ async def _sender(process: Process) -> AsyncIterator[None]:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await process.outbox.drain(DRAIN_AT_STOP)
-
-
-@asynccontextmanager
-async def _health(settings: Settings, pulse: Pulse) -> AsyncIterator[None]:
-    """Serve `/healthz`: red when the scheduler, the outbox or the store stalls."""
-    from monitor.web.health import Health, serve
-
-    def look() -> Health:
-        return Health(pulse.problems(), dead=pulse.dead > 0)
-
-    token = settings.http_token.reveal() if settings.http_token else None
-    assert settings.http is not None
-    async with serve(settings.http.host, settings.http.port, look, token=token) as address:
-        output.note(f"health: {address}/healthz")
-        yield

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from monitor.watch.model import Watch
 
 STEPS = 3  # of one run, where no run was made yet (agent-api.md section 10: live runs took 2 to 3)
-USD_PER_STEP = 0.016  # agent-api.md section 11
 OFTEN = 9_000  # paid runs a month, more than one in five minutes (reliability.md row 20)
 
 MONITOR_YAML = """\
@@ -81,7 +80,6 @@ def validate(
 ) -> int:
     """Every problem of every file; the next due times and the cost of each watch."""
     from monitor.cli import workspace as rooms
-    from monitor.clock import WallClock
 
     found = options.settings_of(workspace, agent=agent)
     loaded = rooms.load(found, files)
@@ -97,27 +95,38 @@ def validate(
         begun = {"new_baselines": edited} if edited else {}
         output.data({"watches": len(loaded.watches), "problems": found_problems, **found_notes, **begun})
         return 2 if problems else 0
+    _print(found, loaded, shown, edited)
+    return 2 if problems else 0
+
+
+def _print(found: Settings, loaded: Loaded, shown: list[Problem], edited: list[str]) -> None:
+    """Print what `validate` has to say to people."""
+    from monitor.clock import WallClock
+
     for problem in shown:
         output.line(f"{'warning: ' if problem.warning else ''}{problem}")
     for note in loaded.notes:
         output.line(f"note: {note}")
-    now = WallClock().now()
+    now, month = WallClock().now(), 0
     for watch in loaded.watches.values():
-        _describe(watch, now, found)
+        month += _describe(watch, now, found)
         if watch.name in edited:
             output.line("  edited since its baseline: the next good result is a new one, and no change is told for it")
+    if len(loaded.watches) > 1:
+        output.line(f"in all about {month:,} runs a month, {_money(month, found)}")
+    _warn_of_ceilings(month, found)
     many = f"{len(loaded.watches)} watch{'es' if len(loaded.watches) != 1 else ''}"
-    output.line(f"{many}, {len(problems)} problem{'s' if len(problems) != 1 else ''}")
-    return 2 if problems else 0
+    wrong = sum(not problem.warning for problem in shown)
+    output.line(f"{many}, {wrong} problem{'s' if wrong != 1 else ''}")
 
 
 def _baselines(found: Settings) -> dict[str, str]:
     """Return the generation of each watch's baseline; nothing where no store is yet."""
-    from monitor.cli.process import open_store
+    from monitor.cli.process import open_store, store_exists
 
-    if not found.database.exists():
-        return {}
     try:
+        if not store_exists(found):
+            return {}
         with open_store(found, create=False) as store:
             return store.generations()
     except StoreError as error:
@@ -143,25 +152,42 @@ def _unused_targets(found: Settings, loaded: Loaded) -> list[Problem]:
     ]
 
 
-def _describe(watch: Watch, now: datetime, found: Settings) -> None:
-    """Print a valid watch's next three due times, its runs and money a month, and whether nobody is told."""
+def _describe(watch: Watch, now: datetime, found: Settings) -> int:
+    """Print a valid watch's next three due times, its runs and money a month, and whether nobody is told.
+
+    Returns how many runs a month it stands for.
+    """
     from monitor.engine.schedule import next_due, runs_a_month
 
     if not watch.enabled:
         output.line(f"{watch.name}: disabled")
-        return
+        return 0
     zone = ZoneInfo(watch.timezone)
     coming = ", ".join(instant.astimezone(zone).strftime("%a %Y-%m-%d %H:%M %Z") for instant in next_due(watch, now, 3))
     runs = runs_a_month(watch, now)
-    money = "free (embedded agent)"
-    if found.agent == "tinyfish":
-        money = f"about ${runs * STEPS * USD_PER_STEP:,.2f} (at {STEPS} steps a run, ${USD_PER_STEP} a step)"
     output.line(f"{watch.name}: next {coming}")
-    output.line(f"  about {runs:,} runs a month, {money}" if runs else "  less than one run a month")
+    output.line(f"  about {runs:,} runs a month, {_money(runs, found)}" if runs else "  less than one run a month")
     if found.agent == "tinyfish" and runs > OFTEN:
         output.line("  warning: that is often for runs that cost money; is the cron expression what you mean?")
     if not watch.notify:
         output.line("  nobody is told: add notify: to the watch, or to defaults in monitor.yaml")
+    return runs
+
+
+def _money(runs: int, found: Settings) -> str:
+    """Return what so many runs are expected to cost, in words."""
+    if found.agent != "tinyfish":
+        return "free (embedded agent)"
+    return f"about ${runs * STEPS * found.price:,.2f} (at {STEPS} steps a run, ${found.price} a step)"
+
+
+def _warn_of_ceilings(month: int, found: Settings) -> None:
+    """Say so when the watches come to more than the ceilings let through: the rest would be SKIPPED day by day."""
+    if month > 30 * found.runs_per_day:
+        output.line(f"warning: that is more than spending.runs_per_day lets through ({found.runs_per_day:,} a day)")
+    usd = found.usd_per_day
+    if usd is not None and month * STEPS * found.price > 30 * usd:
+        output.line(f"warning: that is likely more than spending.usd_per_day lets through (${usd:,.2f} a day)")
 
 
 def schema(

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -95,9 +96,10 @@ async def _demo(folder: Path, *, keep: bool, noisy: bool) -> int:
                 _show_noise(noise)
             _write_workspace(folder, screen.url)
             _say(f"workspace: {folder} ({len(WATCHES)} watches, all due every minute)")
-            async with Supervisor(folder, agent.base_url, origin) as supervisor:
+            async with Supervisor(folder, agent.base_url, origin, _free_port(keep=keep)) as supervisor:
                 pace = f"its clock runs {SPEED:g} times faster: a minute is {60 / SPEED:g} s"
                 _say(f"daemon: process {supervisor.pid}; {pace}")
+                _say(f"dashboard: http://{supervisor.dashboard}/{'' if keep else '  (for as long as the demo runs)'}")
                 played = asyncio.create_task(_play(shop, screen, keep=keep), name="scenes")
                 stopped = asyncio.create_task(stop.wait(), name="stop")
                 await asyncio.wait({played, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -139,11 +141,22 @@ def _write_workspace(folder: Path, screen: str) -> None:
         (folder / "watches" / f"{name}.yaml").write_text(every_minute, encoding="utf-8")
 
 
+def _free_port(*, keep: bool) -> int:
+    """Return the port of the dashboard: the usual one for a demo that stays, unless somebody has it, or a free one."""
+    for port in (8600, 0) if keep else (0,):
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise MonitorError("no port is free for the dashboard")
+
+
 class Supervisor:
     """Keeps a daemon running: a daemon that dies is started again, and resumes."""
 
-    def __init__(self, folder: Path, base_url: str, origin: datetime) -> None:
+    def __init__(self, folder: Path, base_url: str, origin: datetime, port: int) -> None:
         self._log = folder / "daemon.log"
+        self.dashboard = f"127.0.0.1:{port}"  # also of a daemon that is started again
         driven = [
             "--embedded-at",
             base_url,
@@ -152,7 +165,7 @@ class Supervisor:
             "--clock-origin",
             f"{origin.timestamp():.6f}",
         ]
-        self._command = [sys.executable, "-m", "monitor", "--workspace", str(folder), "daemon", *driven, "--http", ""]
+        self._command = [sys.executable, "-m", "monitor", "--workspace", str(folder), "daemon", *driven]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("MONITOR_", "TINYFISH_"))}
         self._environment = kept | {"MONITOR_AGENT": "embedded"}
         self._process: asyncio.subprocess.Process | None = None
@@ -167,7 +180,7 @@ class Supervisor:
     async def _start(self) -> asyncio.subprocess.Process:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdout=log, stderr=log, env=self._environment
+                *self._command, "--http", self.dashboard, stdout=log, stderr=log, env=self._environment
             )
         return self._process
 
@@ -176,6 +189,9 @@ class Supervisor:
             assert self._process is not None
             code = await self._process.wait()
             _say(f"the daemon ended ({code}); starting it again: it resumes where it was")
+            if code == 2:  # somebody took the port between our look and its start
+                self.dashboard = f"127.0.0.1:{_free_port(keep=False)}"
+                _say(f"dashboard: http://{self.dashboard}/")
             await self._start()
 
     async def __aenter__(self) -> Self:

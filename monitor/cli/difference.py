@@ -5,26 +5,21 @@ In colour on a terminal, as plain lines where another program reads. Must not kn
 
 from __future__ import annotations
 
-import difflib
 import json
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from monitor.cli import output
-from monitor.cli.run import describe
+from monitor.engine.evidence import describe
+from monitor.judge.comparison.texts import Piece, words
 from monitor.judge.decision import Change
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 LONG = 60  # characters: longer texts are compared by words
-MOST_WORDS = 2_000  # of one text; difflib may take the square of it
 MOST_SHOWN = 500  # changes; --json has all
-_AROUND = 6  # words left standing on both sides of what differs
 _MOST_CHARACTERS = 2_000  # of one value
-
-Piece = tuple[str, str]  # how ("same", "old", "new"), and the text
 
 
 def show(changes: Sequence[Change], before: Any, after: Any, *, terminal: bool) -> None:
@@ -41,26 +36,6 @@ def show(changes: Sequence[Change], before: Any, after: Any, *, terminal: bool) 
                 output.line(line)
     if len(changes) > len(shown):
         output.note(f"{len(changes) - len(shown)} more changes; --json has all")
-
-
-def words(before: str, after: str) -> list[Piece]:
-    """Return what two texts have in common and what each has alone, by words, far stretches of sameness shortened."""
-    old, new = (re.findall(r"\S+\s*", text)[:MOST_WORDS] for text in (before, after))
-    pieces: list[Piece] = []
-    blocks = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-    for number, (kind, a, b, c, d) in enumerate(blocks):
-        if kind == "equal":
-            pieces.append(("same", _around(old[a:b], first=number == 0, last=number == len(blocks) - 1)))
-            continue
-        pieces += [(how, "".join(part)) for how, part in (("old", old[a:b]), ("new", new[c:d])) if part]
-    return pieces
-
-
-def _around(same: Sequence[str], *, first: bool, last: bool) -> str:
-    head, tail = 0 if first else _AROUND, 0 if last else _AROUND
-    if len(same) <= head + tail + 1:
-        return "".join(same)
-    return f"{''.join(same[:head])}… {''.join(same[len(same) - tail :])}"
 
 
 def _lines(change: Change) -> Iterator[str]:

@@ -15,6 +15,7 @@ import typer
 
 from monitor.cli import options, output
 from monitor.errors import MonitorError
+from monitor.files import database_url
 
 if TYPE_CHECKING:
     from monitor.settings import Settings
@@ -83,14 +84,14 @@ def _watches(settings: Settings) -> Iterator[Check]:
 def _state(settings: Settings) -> Iterator[Check]:
     from monitor.store.filesystem import filesystem_warning
 
-    folder, database = settings.database.parent, settings.database
+    folder, database = settings.state_folder, settings.database or settings.state_folder
     if not folder.exists():
         yield Check("state", ok=True, text=f"{folder} does not exist yet; the first run makes it")
         return
     if not folder.is_dir():
         yield Check("state", ok=False, text=f"{folder} is not a folder; move it away")
         return
-    for path, private in ((folder, 0o700), (database, 0o600)):
+    for path, private in ((folder, 0o700), *([(database, 0o600)] if settings.database else [])):
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else private
         hint = (
             f", open to others: chmod {private:o} {path}"
@@ -103,17 +104,21 @@ def _state(settings: Settings) -> Iterator[Check]:
 
 
 def _database(settings: Settings) -> Iterator[Check]:
-    from monitor.cli.process import open_store
+    from monitor.cli.process import open_store, store_exists
 
-    if not settings.database.exists():
+    if settings.database is not None and not settings.database.exists():
         yield Check("database", ok=True, text="none yet")
         return
 
     def look() -> str:
+        if not store_exists(settings):
+            return f"none yet in {database_url.masked(settings.state)}"
         with open_store(settings, create=False) as store:
             damage = store.integrity()
             if damage:
                 raise MonitorError("; ".join(damage), hint="restore a backup copy")
+            if settings.database is None:
+                return f"{database_url.masked(settings.state)} is sound ({store.journal})"
             return f"{settings.database} is sound (SQLite {sqlite3.sqlite_version}, journal {store.journal})"
 
     yield _guarded("database", look)

@@ -40,6 +40,10 @@ def register(app: typer.Typer) -> None:
 
 def hint(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The watch.", show_default=False)],
+    value: Annotated[
+        list[str] | None,
+        typer.Option("--value", metavar="PROPERTY=TEXT", help="A value as it stands on the page, to find its place."),
+    ] = None,
     write: Annotated[bool, typer.Option("--write", help="Change the file itself instead of a copy.")] = False,
     workspace: options.WorkspaceOption = None,
     json: options.JsonOption = False,
@@ -51,8 +55,9 @@ def hint(
     settings = options.settings_of(workspace)
     loaded = rooms.load(settings)
     watch = rooms.pick(loaded, [name])[0]
+    seen = _seen(value or [], watch)
     page = asyncio.run(looked_at(settings, watch.url))
-    found = _pinpointed(page.text, page.url, watch, _last_good(settings, watch))
+    found = _pinpointed(page.text, page.url, watch, _last_good(settings, watch), seen)
     hints = [each for each in found if each.keywords]
     target = _write(_source(settings, loaded, watch), hints, write=write) if hints else None
     if options.wants_json(json):
@@ -72,8 +77,23 @@ def hint(
     return 0
 
 
-def _pinpointed(html: str, url: str, watch: Watch, last: dict[str, Any]) -> list[Hinted]:
-    """Return the hints for what extraction finds now, else for what the last good result had."""
+def _seen(pairs: list[str], watch: Watch) -> dict[str, str]:
+    """Return the values that the user sees on the page, by property; raises UsageError."""
+    seen = {}
+    for pair in pairs:
+        name, equals, text = pair.removeprefix("/").partition("=")
+        properties = watch.output_schema.get("properties", {})
+        if not equals or not text.strip():
+            raise UsageError(f"--value {pair}: not PROPERTY=TEXT", hint='for example --value price="499,00 €"')
+        if name not in properties:
+            known = ", ".join(list(properties)[:10])
+            raise UsageError(f'output_schema has no property "{name}" at its root', hint=f"it has {known}")
+        seen[name] = text
+    return seen
+
+
+def _pinpointed(html: str, url: str, watch: Watch, last: dict[str, Any], seen: dict[str, str]) -> list[Hinted]:
+    """Return the hints for what the user sees, else extraction finds now, else the last good result had."""
     from monitor.embedded.extract import extract
     from monitor.embedded.extract.document import Document
     from monitor.embedded.extract.shape import shape_of
@@ -81,14 +101,20 @@ def _pinpointed(html: str, url: str, watch: Watch, last: dict[str, Any]) -> list
 
     now = extract(html, url, watch.output_schema).result
     values = {**last, **{name: value for name, value in now.items() if value is not None}}
-    return Pinpointer(Document(html, url)).hints(shape_of(watch.output_schema), values)
+    pinpointer, shape = Pinpointer(Document(html, url)), shape_of(watch.output_schema)
+    for name, text in seen.items():
+        try:
+            values[name] = pinpointer.read(name, shape.properties[name], text)
+        except ValueError as problem:
+            raise UsageError(f'--value {name}: "{text[:80]}" {problem}', hint="copy it as the page shows it") from None
+    return pinpointer.hints(shape, values)
 
 
 def _last_good(settings: Settings, watch: Watch) -> dict[str, Any]:
     """Return the newest valid result of a watch, or nothing where there is none."""
-    from monitor.cli.process import open_store
+    from monitor.cli.process import open_store, store_exists
 
-    if not settings.database.exists():
+    if not store_exists(settings):
         return {}
     with open_store(settings, create=False) as store:
         records = store.latest_result(watch.name, 1)

@@ -6,7 +6,6 @@ Looks at `.env`, `monitor.yaml` and the key's own file. A key that cannot be rea
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -34,7 +33,7 @@ class KeyKeeper:
         self._settings = settings
         self._read = read
         self._desk = desk
-        self._hung_up = asyncio.Event()
+        self.hung_up = asyncio.Event()  # set at SIGHUP
         self._taken: Stamp | None = None  # of the files, when what they say was last taken up
         self._task: asyncio.Task[None] | None = None
 
@@ -50,12 +49,12 @@ class KeyKeeper:
         while True:
             try:
                 async with asyncio.timeout(LOOK):
-                    await self._hung_up.wait()
+                    await self.hung_up.wait()
             except TimeoutError:
                 pass  # time for a look
             now = self._stamp()
-            if now != self._taken or self._hung_up.is_set():
-                self._hung_up.clear()
+            if now != self._taken or self.hung_up.is_set():
+                self.hung_up.clear()
                 await self._take_up()
                 self._taken = now  # not before: where taking it up breaks, it is tried again
 
@@ -73,12 +72,10 @@ class KeyKeeper:
             await probe_key(self._desk, at_once=True)
 
     async def __aenter__(self) -> Self:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hung_up.set)
         self._task = asyncio.create_task(kept_up(self._run, self._desk.clock, "API key"), name="API key")
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         assert self._task is not None
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)

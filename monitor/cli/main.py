@@ -11,12 +11,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from monitor.cli import options, output
+from monitor.cli import completion, options, output
 from monitor.errors import DefinitionError, MonitorError
 
 _OUTPUT_ERRORS = {errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG}
@@ -51,42 +52,22 @@ def _global(
 
 
 def _register() -> None:
-    from monitor.cli import (
-        add,
-        agent,
-        cancel,
-        daemon,
-        define,
-        demo,
-        doctor,
-        explain,
-        hint,
-        outbox,
-        plan,
-        records,
-        run,
-        tuning,
-        upkeep,
-    )
-
-    for module in (
-        define,
-        add,
-        hint,
-        run,
-        daemon,
-        records,
-        outbox,
-        explain,
-        plan,
-        tuning,
-        cancel,
-        upkeep,
-        agent,
-        doctor,
-        demo,
-    ):
+    for module in (*_commands_of_watches(), *_commands_of_the_workspace()):
         module.register(app)
+
+
+def _commands_of_watches() -> tuple[ModuleType, ...]:
+    """Return what defines, runs and shows watches, in the order of the help text."""
+    from monitor.cli import add, daemon, define, explain, export, hint, outbox, overview, plan, records, run, schedule
+
+    return define, add, hint, run, daemon, overview, schedule, records, export, outbox, explain, plan
+
+
+def _commands_of_the_workspace() -> tuple[ModuleType, ...]:
+    """Return the commands about histories and the machine, as above."""
+    from monitor.cli import agent, cancel, completion, demo, doctor, migrate_state, tuning, upkeep
+
+    return tuning, cancel, upkeep, migrate_state, agent, doctor, completion, demo
 
 
 _register()
@@ -100,6 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
+    completion.prepared()
     try:
         result = app(args=given or ["--help"], prog_name="monitor", standalone_mode=False)
     except (Abort, KeyboardInterrupt):

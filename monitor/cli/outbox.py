@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli import options, output
+from monitor.cli import options, ordering, output
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def pause(
     now = _now()
     until = (now + _duration(duration)).replace(microsecond=0) if duration is not None else None
     with open_store(settings) as store:
+        number = store.order(ordering.who(), "pause", name, now, watch=name)
         store.pause_watch(name, until, now)
+        store.ended_order(number, f"{name}: paused {_until(until)}")
     if options.wants_json(json):
         output.data({"watch": name, "paused": True, "paused_until": stamp(until)})
     else:
@@ -75,7 +77,9 @@ def resume(name: NameArgument, workspace: options.WorkspaceOption = None, json: 
 
     settings = options.settings_of(workspace)
     with open_store(settings) as store:
-        was_paused = store.resume_watch(name, _now())
+        was_paused = store.resume_watch(name, now := _now())
+        if was_paused:
+            store.ended_order(store.order(ordering.who(), "resume", name, now, watch=name), f"{name}: resumed")
     if not was_paused:
         rooms.pick(rooms.load(settings), [name])  # a name that nobody knows is an error, one that is open is none
     if options.wants_json(json):
@@ -101,10 +105,13 @@ def list_(
     json: options.JsonOption = False,
 ) -> int:
     """List the messages not yet delivered, newest first; exit 3 if there are dead letters."""
+    from monitor.alert.waiting import Waiting
+
     settings = options.settings_of(workspace)
+    now = _now()
     with _opened(settings) as store:
         found = store.outbox(None if everything else "undelivered", limit=_SHOWN)
-        waiting = _Waiting(settings, store)
+        waiting = Waiting(store.pauses(now), settings.quiet_hours, now)
         shown = [waiting.shown(message) for message in found]
         counts = store.outbox_counts()
     if options.wants_json(json):
@@ -127,6 +134,7 @@ def retry(
         chosen = _chosen(store, ids)
         now = _now()
         changed = [message for message in chosen if store.retry_messages([message.id], now)]
+        ordering.messages(store, "retry", changed, "will be tried again", now)
     return _report("requeued", chosen, changed, "is delivered already, or being sent", options.wants_json(json))
 
 
@@ -140,6 +148,7 @@ def drop(
         chosen = _chosen(store, ids)
         now = _now()
         changed = [message for message in chosen if store.drop_messages([message.id], now)]
+        ordering.messages(store, "drop", changed, "dropped", now)
     return _report("dropped", chosen, changed, "is closed already, or being sent", options.wants_json(json))
 
 
@@ -160,7 +169,7 @@ def targets_list(workspace: options.WorkspaceOption = None, json: options.JsonOp
     from monitor.errors import SecretError
 
     settings = options.settings_of(workspace)
-    reveal = revealer(settings)
+    reveal = revealer(lambda: settings)
     found = []
     for name, source in settings.targets.items():
         try:
@@ -183,67 +192,20 @@ def targets_test(
     json: options.JsonOption = False,
 ) -> int:
     """Send a test message to a named target now; exit 3 if it did not take it."""
-    from monitor.alert import deliver
+    from monitor.alert import trial
     from monitor.cli.process import revealer
-    from monitor.errors import DeliveryError, SecretError
     from monitor.files.problems import did_you_mean
 
     settings = options.settings_of(workspace)
     if name not in settings.targets:
         hint = did_you_mean(name, settings.targets) or "monitor targets list shows the names"
         raise UsageError(f'no target is named "{name}"', hint=hint)
-    problem = None
-    try:
-        deliver.send(revealer(settings)(settings.targets[name]).strip(), _test_message(name))
-    except (DeliveryError, SecretError) as error:
-        problem = str(error)
+    problem = trial.test(name, settings.targets[name], revealer(lambda: settings), _now())
     if options.wants_json(json):
         output.data({"target": name, "delivered": problem is None, "error": problem})
     else:
         output.line(f"{name}: the test message was {'taken' if problem is None else f'not taken: {problem}'}")
     return 0 if problem is None else 3
-
-
-def _test_message(name: str) -> Delivery:
-    from monitor.alert import plain
-    from monitor.store.records import Delivery
-    from monitor.watch.run import new_id
-
-    now = _now()
-    event = new_id(now)
-    title = f"goal-monitor: test message to {plain.defused(plain.line(name))}"
-    body = f"This target works.\n\n{now:%Y-%m-%d %H:%M:%S} UTC\nevent {event}"
-    return Delivery(0, event, "", "", name, "test", title, body, "sending", 1, now, now)
-
-
-class _Waiting:
-    """What keeps a message waiting, in words, and the message as a JSON object."""
-
-    def __init__(self, settings: Settings, store: Store) -> None:
-        now = _now()
-        self._pauses = store.pauses(now)
-        self._quiet = settings.quiet_hours
-        self._quiet_until = self._quiet.until(now) if self._quiet else None
-
-    def shown(self, message: Delivery) -> dict[str, Any]:
-        """Return the object of `outbox --json`."""
-        from monitor.store.records import stamp
-
-        fields = ("id", "event", "run", "watch", "target", "kind", "state", "attempts", "error", "title", "repeat")
-        found = {field: getattr(message, field) for field in fields}
-        found |= {"created_at": stamp(message.created_at), "done_at": stamp(message.done_at), "next": None}
-        if message.state == "pending":
-            held = self._held(message)
-            found |= {"state": "held" if held else "pending", "next": held or stamp(message.next_at)}
-        return found
-
-    def _held(self, message: Delivery) -> str | None:
-        from monitor.store.records import stamp
-
-        if message.watch in self._pauses:
-            return stamp(self._pauses[message.watch]) or f"monitor resume {message.watch}"
-        quiet = self._quiet is not None and message.kind in self._quiet.hold
-        return stamp(self._quiet_until) if quiet else None
 
 
 def _chosen(store: Store, ids: list[str]) -> list[Delivery]:

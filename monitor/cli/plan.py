@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from monitor.cli import options, output
-from monitor.cli.define import STEPS, USD_PER_STEP
+from monitor.cli.define import STEPS
 from monitor.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def plan(
 
 
 def _running(settings: Settings) -> dict[str, Loaded]:
-    from monitor.cli.process import open_store
+    from monitor.cli.process import open_store, store_exists
 
-    if not settings.database.exists():
+    if not store_exists(settings):
         return {}
     with open_store(settings, create=False) as store:
         return store.definitions()
@@ -56,7 +56,7 @@ def _running(settings: Settings) -> dict[str, Loaded]:
 
 def _price(settings: Settings) -> float:
     """Return the dollars that a run is expected to cost."""
-    return STEPS * USD_PER_STEP if settings.agent == "tinyfish" else 0.0
+    return STEPS * settings.price
 
 
 def _difference(

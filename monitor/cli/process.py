@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from monitor.alert.targets import Targets
     from monitor.embedded.model import Model
     from monitor.engine.desk import Desk
+    from monitor.engine.starts import Ceilings
     from monitor.settings import Settings
-    from monitor.store.owners import Owner
+    from monitor.store.owners import Holder
     from monitor.store.store import Store
     from monitor.store.writer import Writer
     from monitor.watch.load import Loaded
@@ -55,8 +56,8 @@ def require_key(settings: Settings) -> None:
 
 
 def state_folder(settings: Settings) -> Path:
-    """Return the folder of the embedded database."""
-    return settings.database.parent
+    """Return where this machine keeps what is not in the store, and the embedded database itself."""
+    return settings.state_folder
 
 
 def language_model(settings: Settings) -> Model | None:
@@ -79,18 +80,36 @@ def open_store(settings: Settings, *, create: bool = True) -> Store:
     """Open the store of a workspace; raises UsageError when there is none yet and `create` is False."""
     from monitor.store.store import Store
 
-    if not create and not settings.database.exists():
-        raise UsageError(
-            f"there are no records yet: {settings.database} does not exist", hint="monitor run NAME makes the first"
+    if not create and not store_exists(settings):
+        where = (
+            "the database has no tables of ours" if settings.database is None else f"{settings.database} does not exist"
         )
-    return Store.open(settings.state, create=create)
+        raise UsageError(f"there are no records yet: {where}", hint="monitor run NAME makes the first")
+    return Store.open(settings.state, create=create, folder=settings.state_folder)
 
 
-def revealer(settings: Settings) -> Callable[[str], str]:
-    """Return the function that resolves a secret reference of this workspace, late."""
+def store_exists(settings: Settings) -> bool:
+    """Return whether a workspace has a store; raises StoreError where a server cannot be asked."""
+    if settings.database is not None:
+        return settings.database.exists()
+    from monitor.store.database import exists
+
+    return exists(settings.state)
+
+
+def daemon_lock(settings: Settings) -> AbstractContextManager[object]:
+    """Return what the one daemon of a store holds while it runs; entering it raises StoreLocked beside another."""
+    from monitor.store.database import daemon_lock as lock
+
+    return lock(settings.state, state_folder(settings))
+
+
+def revealer(settings: Callable[[], Settings]) -> Callable[[str], str]:
+    """Return the function that resolves a secret reference of this workspace, late, with the settings of then."""
 
     def reveal(text: str) -> str:
-        return secrets.resolve(text, settings.environ, settings.workspace).reveal()
+        present = settings()
+        return secrets.resolve(text, present.environ, present.workspace).reveal()
 
     return reveal
 
@@ -116,13 +135,12 @@ async def _client(stack: AsyncExitStack, settings: Settings, clock: WallClock, e
     return Client(embedded_at, "embedded", clock=clock, embedded=True)
 
 
-async def _store(stack: AsyncExitStack, settings: Settings) -> tuple[Store, Owner, Writer]:
+async def _store(stack: AsyncExitStack, settings: Settings) -> tuple[Store, Holder, Writer]:
     """Open the store, its owner and its writer."""
-    from monitor.store.owners import Owner
     from monitor.store.writer import Writer
 
     store = stack.enter_context(open_store(settings))
-    owner = stack.enter_context(Owner.claim(state_folder(settings)))
+    owner = stack.enter_context(store.owner())
     writer = await stack.enter_async_context(Writer(store))
     await writer(store.release, owner.dead)  # what a killed sender had in hand is sent again, marked
     return store, owner, writer
@@ -138,28 +156,40 @@ def _telling(told: asyncio.Event, outbox: Outbox) -> Callable[[], None]:
     return tell
 
 
-def _targets(settings: Settings, loaded: Callable[[], Loaded], reveal: Callable[[str], str]) -> Callable[[], Targets]:
+def _targets(
+    settings: Callable[[], Settings], loaded: Callable[[], Loaded], reveal: Callable[[str], str]
+) -> Callable[[], Targets]:
     """Return what looks up the present targets: those of the settings, and those that stand in watches."""
     from monitor.alert.targets import Targets
 
     def targets() -> Targets:
         present = loaded()
         told = {watch.name: [each for rule in watch.notify for each in rule.to] for watch in present.watches.values()}
-        return Targets(settings.targets, told, reveal, complete=not present.errors)
+        return Targets(settings().targets, told, reveal, complete=not present.errors)
 
     return targets
 
 
-def _manners(settings: Settings, loaded: Callable[[], Loaded], *, gather: bool) -> Callable[[], Manners]:
+def _manners(settings: Callable[[], Settings], loaded: Callable[[], Loaded], *, gather: bool) -> Callable[[], Manners]:
     """Return what looks up how messages are told at present: gathered or at once, and in which hours."""
     from monitor.alert.manners import Manners
 
     def manners() -> Manners:
         tags = {watch.name: watch.tags[0] for watch in loaded().watches.values() if watch.tags}
-        wait = settings.group_wait if gather else timedelta(0)
-        return Manners(wait, settings.group_by, settings.quiet_hours, tags)
+        present = settings()
+        wait = present.group_wait if gather else timedelta(0)
+        return Manners(wait, present.group_by, present.quiet_hours, tags)
 
     return manners
+
+
+def _ceilings(settings: Callable[[], Settings]) -> Ceilings:
+    """Return what all runs together may spend at present; the embedded agent costs nothing."""
+    from monitor.engine.starts import Ceilings
+
+    present = settings()
+    dollars = present.usd_per_day if present.agent == "tinyfish" else None
+    return Ceilings(present.runs_per_day, dollars, present.usd_per_step)
 
 
 def _enabled(loaded: Callable[[], Loaded]) -> list[Watch]:
@@ -174,36 +204,33 @@ async def opened(
     *,
     embedded_at: str | None = None,
     gather: bool = False,
+    present: Callable[[], Settings] | None = None,
 ) -> AsyncIterator[Process]:
     """Open store, agent, client and outbox, in this order, and close them in reverse.
 
     `loaded` gives the present definitions: the outbox looks targets up in them when it sends, never before.
     `embedded_at` is the base URL of an embedded agent that runs already, instead of one in this process (the demo's).
-    With `gather` messages wait for others that go along (`group_wait`), in a daemon.
+    With `gather` messages wait for others that go along (`group_wait`). `present` gives the settings of now.
     """
     from monitor.alert.outbox import Outbox
     from monitor.engine import screenshots
     from monitor.engine.desk import Desk
 
     require_key(settings)
-    reveal = revealer(settings)
+    now = present or (lambda: settings)
+    reveal, told = revealer(now), asyncio.Event()
     async with AsyncExitStack() as stack:
         store, owner, writer = await _store(stack, settings)
         client = await stack.enter_async_context(await _client(stack, settings, clock, embedded_at))
-        targets, manners = _targets(settings, loaded, reveal), _manners(settings, loaded, gather=gather)
+        targets, manners = _targets(now, loaded, reveal), _manners(now, loaded, gather=gather)
         chance = random.SystemRandom()
         outbox = Outbox(store, writer, targets, clock, sender=owner.id, chance=chance, manners=manners)
         outbox.attach_from(screenshots.folder(store.path))
-        told = asyncio.Event()
         desk = Desk(
-            store=store,
-            writer=writer,
-            client=client,
-            clock=clock,
-            owner=owner,
-            reveal=reveal,
+            *(store, writer, client, clock, owner, reveal),
             told=_telling(told, outbox),
             everyone=partial(_enabled, loaded),
-            runs_per_day=settings.runs_per_day,
+            ceilings=partial(_ceilings, now),
+            dashboard=lambda: now().public_url,
         )
         yield Process(desk=desk, outbox=outbox, told=told)

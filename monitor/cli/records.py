@@ -1,4 +1,4 @@
-"""`status`, `history`, `show`, `diff`: what the store knows, for people and as JSON. Reads only."""
+"""`history`, `show`, `diff`: what the store knows, for people and as JSON. Reads only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json as jsons
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,64 +29,9 @@ RunArgument = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    app.command("status")(status)
     app.command("history")(history)
     app.command("show")(show)
     app.command("diff")(diff)
-
-
-def status(workspace: options.WorkspaceOption = None, json: options.JsonOption = False) -> int:
-    """Every watch: next due, last verdict, failing since; runs in flight; the outbox; exit 3 if one is failing."""
-    from monitor.cli import workspace as rooms
-    from monitor.cli.process import open_store
-    from monitor.cli.status import report
-    from monitor.clock import WallClock
-
-    settings = options.settings_of(workspace)
-    loaded = rooms.load(settings)
-    now = WallClock().now()
-    with open_store(settings) as store:
-        found = report(loaded, store, now, settings.quiet_hours)
-    if options.wants_json(json):
-        output.data(found)
-    else:
-        _print_status(found)
-    failing = any(watch["failing_since"] for watch in found["watches"])
-    return 3 if failing or found["outbox"]["dead"] or found["stops"] or found["daemon"]["problems"] else 0
-
-
-def _print_status(found: dict[str, Any]) -> None:
-    rows = []
-    for watch in found["watches"]:
-        state = [f"failing since {watch['failing_since']}"] if watch["failing_since"] else []
-        if watch["paused"]:
-            state.append(f"paused until {watch['paused_until'] or 'resumed'}")
-        due = watch["next_due"] or ("disabled" if not watch["enabled"] else "never")
-        rows.append(
-            [
-                watch["name"],
-                watch["last_verdict"] or "not run yet",
-                watch["last_run_at"],
-                due,
-                watch["runs_today"],
-                ", ".join(state),
-            ]
-        )
-    output.table(["watch", "last verdict", "last run", "next due", "runs today", "state"], rows)
-    for run in found["in_flight"]:
-        output.line(f"in flight: {run['watch']} since {run['opened_at']} ({run['stage']})")
-    for stop in found["stops"]:
-        output.line(f"all runs are stopped since {stop['since']} ({stop['code']}): {stop['message']}")
-    outbox = found["outbox"]
-    until = f" until {outbox['held_until']}" if outbox["held_until"] else ""
-    held = f" ({outbox['held']} of them held{until})" if outbox["held"] else ""
-    output.line(f"outbox: {outbox['pending']} pending{held}, {outbox['dead']} dead")
-    for target in outbox["refusing"]:
-        output.line(f"outbox: {target} has refused a message and taken none since")
-    for problem in found["daemon"]["problems"]:
-        output.line(problem)
-    for problem in found["problems"]:
-        output.note(problem)
 
 
 def history(
@@ -102,7 +48,7 @@ def history(
     wanted = verdict.upper() if verdict else None
     if wanted and wanted not in Verdict.__members__:
         raise UsageError(f'"{verdict}" is not a verdict', hint=f"one of {', '.join(Verdict.__members__)}")
-    with _known(settings, name) as store:
+    with known(settings, name) as store:
         records = store.history(name, limit=limit, verdict=wanted)
     if options.wants_json(json):
         output.data([record.as_json() for record in records])
@@ -119,6 +65,10 @@ def history(
 
 def show(
     run: RunArgument,
+    bundle: Annotated[
+        Path | None,
+        typer.Option("--bundle", metavar="FILE.zip", help="Write the evidence of the record into a file of its own."),
+    ] = None,
     workspace: options.WorkspaceOption = None,
     json: options.JsonOption = False,
 ) -> int:
@@ -128,25 +78,12 @@ def show(
     settings = options.settings_of(workspace)
     with opened(settings) as store:
         record = record_of(store, run, raw=True)
-        messages = [delivery for delivery in store.outbox(limit=100_000) if delivery.run == record.id]
+        messages = store.messages_of(record.id)
+        if bundle is not None:
+            return _bundled(bundle, store, record, settings, json=options.wants_json(json))
     hint = hints_of(settings, [record]).get(record.id)
     if options.wants_json(json):
-        told = [
-            {
-                "target": m.target,
-                "kind": m.kind,
-                "state": m.state,
-                "attempts": m.attempts,
-                "event": m.event,
-                "error": m.error,
-            }
-            for m in messages
-        ]
-        output.data(
-            record.as_json()
-            | {"attempt": record.attempt, "dry": record.dry, "raw": record.raw, "messages": told}
-            | {"coerced": record.coerced, "looks": record.looks}
-        )
+        output.data(record.whole(messages))
         return 0
     _print_record(record, hint)
     for message in messages:
@@ -157,12 +94,26 @@ def show(
     return 0
 
 
+def _bundled(path: Path, store: Store, record: Record, settings: Settings, *, json: bool) -> int:
+    """Write the bundle and say what is in it."""
+    from monitor.cli import bundle
+    from monitor.clock import WallClock
+
+    manifest = bundle.write(path, store, record, settings, WallClock().now())
+    if json:
+        output.data(manifest | {"file": str(path)})
+    else:
+        output.note(f"wrote {path}: {len(manifest['files']) + 1} files about {record.watch} {record.id}")
+    return 0
+
+
 def _because(error: str | None) -> str:
     return f" - {error}" if error else ""
 
 
 def _print_record(record: Record, hint: str | None) -> None:
-    from monitor.cli.run import describe
+    from monitor.cli import provenance
+    from monitor.engine.evidence import describe
 
     outcome = record.outcome
     said = " ".join(str(part) for part in (outcome["kind"], outcome["code"], outcome["api_code"]) if part)
@@ -191,6 +142,8 @@ def _print_record(record: Record, hint: str | None) -> None:
         before, after = (jsons.dumps(coercion[side], ensure_ascii=False) for side in ("before", "after"))
         output.line(f"coerced:  {coercion['path']} {before} -> {after} ({coercion['how']})")
     output.line(f"result:   {jsons.dumps(record.result, ensure_ascii=False, indent=2)}")
+    for line in provenance.lines(record.raw):
+        output.line(line)
     if record.raw is not None:
         output.line(f"raw:      {jsons.dumps(record.raw, ensure_ascii=False, indent=2)}")
 
@@ -274,7 +227,7 @@ def opened(settings: Settings) -> Store:
     return open_store(settings, create=False)
 
 
-def _known(settings: Settings, name: str) -> Store:
+def known(settings: Settings, name: str) -> Store:
     """Return the store, if the watch has records or a definition."""
     from monitor.cli import workspace as rooms
 

@@ -43,7 +43,7 @@ def run(
     json: options.JsonOption = False,
 ) -> int:
     """Run watches now and print what came out."""
-    from monitor.cli import logs, process
+    from monitor.cli import logs, process, provenance
     from monitor.cli import workspace as rooms
 
     settings = options.settings_of(workspace, agent=agent)
@@ -53,10 +53,10 @@ def run(
     watches = _chosen(loaded, names or [], everything=everything, tag=tag)
     as_json = options.wants_json(json)
     records = asyncio.run(_run(settings, loaded, watches, dry=dry_run, quiet=as_json))
-    hints = hints_of(settings, records)
     if as_json:
         output.data([record.as_json() for record in records])
     else:
+        hints = hints_of(settings, records) | provenance.advice(settings, records)
         for record in records:
             show(record, hints.get(record.id))
     return _exit(records, exit_code=exit_code, broken=bool(loaded.errors) and not names)
@@ -87,15 +87,16 @@ async def _run(settings: Settings, loaded: Loaded, watches: list[Watch], *, dry:
     from monitor.cli.live import progress_for
     from monitor.cli.process import opened
     from monitor.clock import WallClock
+    from monitor.engine.hosts import Turns
 
     clock = WallClock()
     async with opened(settings, lambda: loaded, clock) as process:
-        places = asyncio.Semaphore(settings.concurrency)
+        turns = Turns(settings.concurrency, settings.hosts.get, clock)
         started: set[str] = set()
         with progress_for(clock, quiet=quiet) as display:
 
             async def one(watch: Watch) -> Record:
-                async with places:
+                async with turns.turn(watch.url):
                     started.add(watch.name)
                     record = await _execute(process, watch, display.of(watch.name), dry=dry)
                     display.end(watch.name, record)
@@ -103,11 +104,18 @@ async def _run(settings: Settings, loaded: Loaded, watches: list[Watch], *, dry:
 
             work = _all([one(watch) for watch in watches])
             records = await attended(work, lambda: _cancel(process, loaded, started), display.aside)
-        if process.told.is_set():
+        if process.told.is_set() or (not dry and await _left_behind(process)):
             left = await process.outbox.drain(DELIVER_WITHIN)
             if left:
                 output.note(f"not delivered yet: {left} (the daemon, or the next run, goes on trying)")
         return records
+
+
+async def _left_behind(process: Process) -> bool:
+    """Return whether messages of earlier runs wait and no daemon is there to send them."""
+    desk = process.desk
+    waiting = (await desk.writer.read(desk.store.outbox_counts))["pending"]
+    return bool(waiting) and not await desk.writer.read(desk.store.heartbeats)
 
 
 async def _all(runs: list[Coroutine[None, None, Record]]) -> list[Record]:
@@ -147,6 +155,8 @@ def show(record: Record, hint: str | None = None) -> None:
     """Print one record for people: verdict, reason, changes or violations, result, and what to do."""
     import json
 
+    from monitor.engine.evidence import describe
+
     dry = " (dry run: no baseline moved, nobody told)" if record.dry else ""
     code = f" ({record.code})" if record.code else ""
     output.line(f"{record.watch}: {record.verdict}{code} - {record.reason}{dry}")
@@ -174,22 +184,6 @@ def hints_of(settings: Settings, records: Sequence[Record]) -> dict[str, str]:
         for name, outcome in outcomes.items()
         if outcome and outcome.fault and outcome.fault.hint
     }
-
-
-def describe(change: dict[str, object]) -> str:
-    """Return one change as a line: `/price: 499 -> 449`."""
-    import json
-
-    def value(key: str) -> str:
-        text = json.dumps(change[key], ensure_ascii=False)
-        return text if len(text) <= 200 else text[:200] + "…"
-
-    note = f" [{change['note']}]" if change.get("note") else ""
-    if change["kind"] == "added":
-        return f"{change['path']}: + {value('after')}{note}"
-    if change["kind"] == "removed":
-        return f"{change['path']}: - {value('before')}{note}"
-    return f"{change['path']}: {value('before')} -> {value('after')}{note}"
 
 
 def _exit(records: Sequence[Record], *, exit_code: bool, broken: bool) -> int:

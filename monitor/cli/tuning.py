@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json as jsons
-from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,14 +16,12 @@ from monitor.errors import UsageError
 
 if TYPE_CHECKING:
     from monitor.judge.tuning.advice import Suggestion
-    from monitor.judge.tuning.backtest import BacktestReport, Past, Row
-    from monitor.judge.tuning.noise import NoiseReport, Seen
+    from monitor.judge.tuning.backtest import BacktestReport, Row
+    from monitor.judge.tuning.noise import NoiseReport
     from monitor.settings import Settings
-    from monitor.store.records import PastRun
+    from monitor.store.store import Store
     from monitor.watch.model import Watch
 
-MOST_RESULTS = 1_000  # that noise looks at, the newest
-MOST_CHARACTERS = 8_000_000  # of them in all: every suggestion is tried on each
 MOST_ROWS = 100  # records shown to people; --json has all
 MOST_REAL = 5
 
@@ -47,10 +45,13 @@ def backtest(
 ) -> int:
     """What the watch as it is now would have said over the stored results, beside what was said; nothing is run."""
     from monitor.alert.targets import key
+    from monitor.engine import tuning as past
     from monitor.judge.tuning import backtest as judging
 
     settings, watch = _watch(workspace, name)
-    report = judging.backtest(watch, _judged(settings, name), _begin(since), named=key)
+    begin = _begin(since)
+    with _opened(settings) as store:
+        report = judging.backtest(watch, past.judged(store, name) if store else (), begin, named=key)
     if options.wants_json(json):
         output.data(report.as_json())
     elif report.rows:
@@ -67,10 +68,13 @@ def noise(
     json: options.JsonOption = False,
 ) -> int:
     """Which fields flip, are reworded, reordered or move a little, and the `compare:` lines that would quiet them."""
+    from monitor.engine import tuning as past
     from monitor.judge.tuning import noise as judging
 
     settings, watch = _watch(workspace, name)
-    report = judging.noise(_good(settings, watch, _begin(since)), watch)
+    begin = _begin(since)
+    with _opened(settings) as store:
+        report = judging.noise(past.good(store, watch, begin) if store else [], watch)
     if options.wants_json(json):
         output.data(report.as_json())
     elif report.instants:
@@ -105,46 +109,16 @@ def _nothing(name: str, since: str | None) -> None:
     output.note(f"{name} has no stored results{when}: monitor run {name} makes one")
 
 
-def _past(settings: Settings, name: str, newest: int | None = None) -> Iterator[PastRun]:
-    """Yield the stored runs of a watch, oldest first; nothing in a workspace that has no records."""
-    if not settings.database.exists():
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Store | None]:
+    """Give the store; None in a workspace that has no records."""
+    from monitor.cli.process import store_exists
+
+    if not store_exists(settings):
+        yield None
         return
     with records.opened(settings) as store:
-        yield from store.past_runs(name, newest)
-
-
-def _judged(settings: Settings, name: str) -> Iterator[Past]:
-    from monitor.judge.tuning.backtest import Alert, Past, Said
-
-    for past in _past(settings, name):
-        record = past.record
-        paths = tuple(str(change["path"]) for change in record.changes)
-        alerts = tuple(Alert(kind, target) for kind, target in past.told)
-        at = max(past.opened_at, record.due_at)
-        yield Past(past.run, past.outcome, at, Said(record.verdict, record.reason, paths, alerts))
-
-
-def _good(settings: Settings, watch: Watch, begin: datetime | None) -> list[Seen]:
-    """Return the newest results that the present schema takes, read again from what the agent returned."""
-    from monitor.agent.outcome import Completed
-    from monitor.judge.tuning.noise import Seen
-    from monitor.judge.values import reading
-
-    kept = deque[tuple[int, Seen]]()
-    characters = 0
-    for past in _past(settings, watch.name, MOST_RESULTS):
-        if not isinstance(past.outcome, Completed) or (begin is not None and past.opened_at < begin):
-            continue
-        read = reading.read(past.outcome.result, watch.output_schema, coerce=watch.compare.coerce)
-        if read.code is not None:
-            continue
-        size = len(jsons.dumps(read.value))
-        coerced = tuple(one.path for one in read.coerced)
-        kept.append((size, Seen(past.opened_at, read.value, coerced)))
-        characters += size
-        while characters > MOST_CHARACTERS and len(kept) > 1:
-            characters -= kept.popleft()[0]
-    return [seen for _, seen in kept]
+        yield store
 
 
 def _print_backtest(report: BacktestReport) -> None:
@@ -191,7 +165,7 @@ def _print_noise(report: NoiseReport) -> None:
 
 
 def _print_suggestion(one: Suggestion, report: NoiseReport) -> None:
-    from monitor.cli.run import describe
+    from monitor.engine.evidence import describe
     from monitor.judge.tuning import advice
 
     largest = advice.largest(one.hidden)

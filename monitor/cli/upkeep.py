@@ -36,11 +36,13 @@ def backup(
     """Copy the database, consistent and checked, while everything goes on."""
     from monitor.cli.process import open_store
 
-    with open_store(options.settings_of(workspace), create=False) as store:
+    settings = options.settings_of(workspace)
+    with open_store(settings, create=False) as store:
         store.backup(file)
     if options.wants_json(json):
         output.data({"written": str(file)})
-    output.note(f"wrote {file}; to use it: monitor restore {file}")
+    again = f"restore {file}" if settings.database else f"migrate-state sqlite:///{file.absolute()} postgresql://…"
+    output.note(f"wrote {file}; to use it: monitor {again}")
     return 0
 
 
@@ -56,6 +58,11 @@ def restore(
     from monitor.store import copies
 
     settings = options.settings_of(workspace)
+    if settings.database is None:
+        raise UsageError(
+            "restore puts a file in a file's place, and this store is on PostgreSQL",
+            hint=f"move the copy into an empty database: monitor migrate-state sqlite:///{file} postgresql://…",
+        )
     kept = copies.restore(file, settings.database, now=WallClock().now())
     if options.wants_json(json):
         output.data({"restored": str(settings.database), "replaced": str(kept) if kept else None})
@@ -96,7 +103,7 @@ def rename(
 ) -> int:
     """Move a watch with its history: its file if it is named after it, its records in any case."""
     from monitor.cli import workspace as rooms
-    from monitor.cli.process import open_store
+    from monitor.cli.process import open_store, store_exists
     from monitor.clock import WallClock
     from monitor.watch import names
 
@@ -110,7 +117,7 @@ def rename(
         raise UsageError(f'there is a watch "{new}" already', hint="choose another name")
     file = _own_file(settings.workspace, old, new)
     moved = 0
-    if settings.database.exists():
+    if store_exists(settings):
         with open_store(settings, create=False) as store:
             moved = store.rename(old, new, WallClock().now())
     if file is not None:
@@ -164,7 +171,7 @@ def rejudge(
             found = store.record(name)
             if found is None:
                 raise UsageError(f'there is no run "{name}"', hint="monitor history NAME lists runs")
-            records.append(_again(store, found, rooms.pick(loaded, [found.watch])[0]))
+            records.append(_again(store, found, rooms.pick(loaded, [found.watch])[0], settings.public_url))
     if options.wants_json(json):
         output.data([record.as_json() for record in records])
     else:
@@ -173,10 +180,11 @@ def rejudge(
     return 3 if any(record.verdict in {"FAILED", "INVALID"} for record in records) else 0
 
 
-def _again(store: Store, found: Record, watch: Watch) -> Record:
+def _again(store: Store, found: Record, watch: Watch, dashboard: str | None) -> Record:
     """Judge one finished run again and commit what comes of it; raises UsageError for what never ran."""
     from monitor.alert.message import compose
     from monitor.clock import WallClock
+    from monitor.engine.desk import address
     from monitor.judge.decide import decide
     from monitor.watch.run import new_id
 
@@ -185,5 +193,6 @@ def _again(store: Store, found: Record, watch: Watch) -> Record:
         raise UsageError(f"run {found.id} did not run ({found.verdict}): there is no result to judge")
     now = WallClock().now()
     decision = decide(watch, stored.run, stored.outcome, stored.state, now, lambda: new_id(now))
-    deliveries = [item for note in decision.notifications for item in compose(note, watch, stored.run, now)]
+    page = address(dashboard, "runs", found.id)
+    deliveries = [item for note in decision.notifications for item in compose(note, watch, stored.run, now, page)]
     return store.rejudged(stored, decision, deliveries, generation=watch.fingerprint, now=now)

@@ -68,6 +68,7 @@ def load(settings: Settings, only: Sequence[Path] | None = None) -> Loaded:
         checks=checks(settings),
         defaults=settings.defaults,
         default_timezone=settings.timezone,
+        tags=settings.tags,
         only=only,
     )
 

@@ -73,7 +73,8 @@ class Api:
         """Run and answer when it has ended; FAILED comes with HTTP 200, too."""
         flight = await self._start(await self._order(request), "sync")
         await flight.ended.wait()
-        names = ("run_id", "status", "started_at", "finished_at", "num_of_steps", "result", "error")
+        names = ["run_id", "status", "started_at", "finished_at", "num_of_steps", "result", "error"]
+        names += ["extraction"] if flight.run["extraction"] is not None else []  # this agent's own, as in COMPLETE
         return _json({name: flight.run[name] for name in names})
 
     async def run_async(self, request: Request) -> Response:

@@ -56,6 +56,13 @@ class Pinpointer:
         """Return the hints of every property of a result that has none; each gives the value on this page."""
         return list(self._object(shape, result, self._document.root, ()))
 
+    def read(self, name: str, shape: Shape, text: str) -> Any:
+        """Return what a text that a person copied from the page is as a value of a property; raises ValueError."""
+        value = convert(text, shape, self._context(name))
+        if value is MISSING:
+            raise ValueError(f"cannot be read as {'one of its choices' if shape.enum else shape.kind}")
+        return value
+
     def _object(self, shape: Shape, value: dict[str, Any], scope: parsel.Selector, path: Path) -> Iterator[Hinted]:
         for name, child in shape.properties.items():
             at = (*path, "properties", name)

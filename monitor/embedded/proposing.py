@@ -25,31 +25,77 @@ MIN_ROWS = 2
 MAX_COLUMNS = 8
 MAX_FACTS = 8
 MAX_UNIT = 3  # letters of a currency or a unit beside a number
-_PRICE = {"type": "number", "minimum": 0}
-_TEXT = {"type": "string"}
+_TEXT: Schema = {"type": "string"}
+_DATE: Schema = {"type": "string", "format": "date"}
+_PRICE: Schema = {"type": "number", "minimum": 0, "description": "Current price"}
+_STOCK: Schema = {"type": "boolean", "description": "Whether it can be ordered now"}
+_LINK: Schema = {"type": "string", "format": "uri"}
 _PRODUCT: dict[str, Schema] = {
-    "name": _TEXT,
+    "name": {**_TEXT, "description": "Name of the product"},
     "price": _PRICE,
-    "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
-    "in_stock": {"type": "boolean"},
+    "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "Currency of the price, as ISO 4217 code"},
+    "in_stock": _STOCK,
 }
 _LISTS: dict[str, tuple[str, dict[str, Schema], str]] = {
-    "offers": ("offers", {"seller": _TEXT, "price": _PRICE, "in_stock": {"type": "boolean"}}, "price"),
-    "plans": ("pricing plans", {"name": _TEXT, "price": _PRICE}, "price"),
-    "products": ("products", {"name": _TEXT, "price": _PRICE}, "price"),
-    "jobs": ("open jobs", {"title": _TEXT, "location": _TEXT}, "location"),
-    "events": ("events", {"name": _TEXT, "date": {"type": "string", "format": "date"}}, "date"),
-    "articles": ("articles", {"title": _TEXT, "date": {"type": "string", "format": "date"}}, "date"),
-    "items": ("entries", {"title": _TEXT, "url": {"type": "string", "format": "uri"}}, "url"),
+    "offers": (
+        "offers",
+        {"seller": {**_TEXT, "description": "Who offers it"}, "price": _PRICE, "in_stock": _STOCK},
+        "price",
+    ),
+    "plans": ("pricing plans", {"name": {**_TEXT, "description": "Name of the plan"}, "price": _PRICE}, "price"),
+    "products": (
+        "products",
+        {"name": {**_TEXT, "description": "Name of the product"}, "price": _PRICE, "url": _LINK},
+        "price",
+    ),
+    "jobs": (
+        "open jobs",
+        {"title": {**_TEXT, "description": "Title of the job"}, "location": _TEXT, "url": _LINK},
+        "location",
+    ),
+    "events": (
+        "events",
+        {
+            "name": {**_TEXT, "description": "Name of the event"},
+            "date": {**_DATE, "description": "When it takes place"},
+        },
+        "date",
+    ),
+    "articles": (
+        "articles",
+        {"title": {**_TEXT, "description": "Headline"}, "date": {**_DATE, "description": "Date of publication"}},
+        "date",
+    ),
+    "items": ("entries", {"title": _TEXT, "url": _LINK}, "url"),
 }
-_ARTICLE: dict[str, Schema] = {"title": _TEXT, "date": {"type": "string", "format": "date"}, "author": _TEXT}
+_ARTICLE: dict[str, Schema] = {
+    "title": {**_TEXT, "description": "Headline"},
+    "date": {**_DATE, "description": "Date of publication"},
+    "author": _TEXT,
+}
 _SAID = {  # what the url or the title says where a page is such a list; lists of texts alone need it said
     "plans": re.compile(r"pric|plan|tarif|preis|abo"),
     "jobs": re.compile(r"job|career|karriere|stelle|vacan|emploi|empleo|praca"),
     "events": re.compile(r"event|concert|konzert|veranstalt|calendar|agenda|mostra"),
     "articles": re.compile(r"news|blog|article|press|nachricht|changelog|release"),
 }
-_ONLY_SAID = frozenset({"jobs"})
+_GOALS = {
+    "product": "Find the product's {}.",
+    "article": "Find the article's {}.",
+    "facts": "Find what the page says of: {}.",
+    "page": "Find the page's {}.",
+}
+_PHRASES = {  # how a goal puts a field
+    "name": "name",
+    "price": "current price",
+    "currency": "currency",
+    "in_stock": "availability (whether it can be ordered now)",
+    "title": "title",
+    "date": "date of publication",
+    "author": "author",
+    "description": "description",
+}
+_ONLY_SAID = frozenset({"jobs", "events"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +120,15 @@ def propose(html: str, url: str) -> Proposal:
 
 
 def _product(document: Document, html: str) -> Iterator[Proposal]:
-    goal = "Find the product's name, its current price, the currency and whether it can be ordered now."
-    yield from _object("product", goal, _PRODUCT, {"price"}, document, html)
+    yield from _object("product", _PRODUCT, {"price"}, document, html)
 
 
 def _article(document: Document, html: str) -> Iterator[Proposal]:
-    if any("Article" in kind or kind == "BlogPosting" for entity in document.entities for kind in entity["@type"]):
-        goal = "Find the article's title, its date and its author."
-        yield from _object("article", goal, _ARTICLE, {"title", "date"}, document, html)
+    told = document.root.xpath("//meta[@property='og:type']/@content").get("").strip().casefold()
+    kinds = [kind for entity in document.entities for kind in entity["@type"]]
+    if told == "article" or any("Article" in kind or kind == "BlogPosting" for kind in kinds):
+        proposals = _object("article", _ARTICLE, {"title"}, document, html)
+        yield from (each for each in proposals if len(each.found.result) > 1)
 
 
 def _facts(document: Document, html: str) -> Iterator[Proposal]:
@@ -93,12 +140,11 @@ def _facts(document: Document, html: str) -> Iterator[Proposal]:
             kind = _kind_of([pair.value], name, document)
             fields[name] = {**kind, "description": pair.label}
     if fields:
-        goal = f"Find what the page says of: {', '.join(each['description'] for each in fields.values())}."
-        yield from _object("facts", goal, fields, set(), document, html)
+        yield from _object("facts", fields, set(), document, html)
 
 
 def _object(
-    kind: str, goal: str, fields: dict[str, Schema], needed: set[str], document: Document, html: str
+    kind: str, fields: dict[str, Schema], needed: set[str], document: Document, html: str
 ) -> Iterator[Proposal]:
     """Yield a proposal of the fields that were found, if those needed are among them."""
     found = extract(html, document.url, _root(fields, []))
@@ -107,7 +153,8 @@ def _object(
         schema = _root(held, list(held))
         again = extract(html, document.url, schema)
         if not again.missing:
-            yield Proposal(kind, goal, schema, again)
+            named = [child["description"] if kind == "facts" else _PHRASES[name] for name, child in held.items()]
+            yield Proposal(kind, _GOALS[kind].format(_and(named)), schema, again)
 
 
 def _lists_of_data(document: Document, html: str) -> Iterator[Proposal]:
@@ -161,7 +208,7 @@ def _tables(document: Document, html: str) -> Iterator[Proposal]:
 
 def _whole(document: Document, html: str) -> Proposal:
     fields = {"title": _TEXT, "description": _TEXT}
-    for proposal in _object("page", "Find the page's title and its description.", fields, {"title"}, document, html):
+    for proposal in _object("page", fields, {"title"}, document, html):
         return proposal
     schema = _root({"title": {"type": ["string", "null"]}}, [])
     return Proposal("page", "Find the page's title.", schema, extract(html, document.url, schema))
@@ -207,5 +254,8 @@ def _rows_schema(name: str, fields: dict[str, Schema], required: list[str]) -> S
 
 
 def _listed(fields: dict[str, Schema]) -> str:
-    said = [" ".join(words(name)) for name in fields]
+    return _and([" ".join(words(name)) for name in fields])
+
+
+def _and(said: list[str]) -> str:
     return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from monitor.embedded import chromium, failure, wire
+from monitor.embedded import aside, chromium, failure, json_page, provenance, wire
 from monitor.embedded.browser import Browser
 from monitor.embedded.extract.found import Extraction
 from monitor.embedded.failure import RunError
@@ -62,6 +62,7 @@ class Reader:
     threads: Executor
     browser: Browser | None = None
     model: Model | None = None
+    _aside: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def __call__(self, order: Order, step: Step) -> Result:
         """Return what the page holds for this order; raises RunError."""
@@ -81,7 +82,7 @@ class Reader:
         url = order.url
         proxy = order.proxy_config.custom() if order.proxy_config else None
         try:
-            page = (await self.visitor.fetch(url, proxy=proxy)).checked()
+            page = json_page.readable((await self.visitor.fetch(url, proxy=proxy)).checked())
         except FetchError as problem:
             raise failure.of_fetch(problem, url) from problem
         if not page.text.strip():
@@ -91,7 +92,16 @@ class Reader:
         return page
 
     async def _extracted(self, page: Page, order: Order) -> Reading:
-        return await self._in_thread(_read, page, order.output_schema)
+        """Return what a page holds; a heavy one is read in a process of its own, one at a time."""
+        if not await self._in_thread(aside.heavy, page.text):
+            return await self._in_thread(_read, page, order.output_schema)
+        async with self._aside:
+            try:
+                async with asyncio.timeout(EXTRACTION_SECONDS):
+                    found, scripts = await aside.read(page.text, page.url, order.output_schema)
+            except TimeoutError as problem:
+                raise _too_long() from problem
+        return Reading(page, found, scripts, {"aside": True})
 
     def _to_render(self, reading: Reading, order: Order) -> bool:
         """Return whether the page is to be rendered; raises RunError where it needs a browser and there is none."""
@@ -101,7 +111,7 @@ class Reader:
             return False
         lacking = chromium.NEEDED if self.browser is None else chromium.missing(self.browser.chromium.environ)
         if lacking and needed:
-            raise RunError("TASK_FAILED", lacking, extraction=_extraction(reading))
+            raise RunError("TASK_FAILED", lacking, extraction=_extraction(reading, order.output_schema))
         if lacking:
             reading.notes["not_rendered"] = lacking
         return not lacking
@@ -140,7 +150,7 @@ class Reader:
         assert order.output_schema is not None
         shape = shape_of(order.output_schema)
         names = left(reading.found, shape)
-        if not names:
+        if not names or "aside" in reading.notes:  # what is too heavy for our own threads is too much for a model
             return reading
         step(f"Asking the language model {model.name[:80]} for {', '.join(names)[:200]}")
         try:
@@ -162,18 +172,25 @@ class Reader:
             async with asyncio.timeout(EXTRACTION_SECONDS):
                 return await asyncio.get_running_loop().run_in_executor(self.threads, call, *arguments)
         except TimeoutError as problem:
-            message = f"reading the page took longer than {EXTRACTION_SECONDS:g} s"
-            raise RunError("TIMEOUT", message, category="UNKNOWN") from problem
+            raise _too_long() from problem
 
 
-def _extraction(reading: Reading) -> dict[str, Any]:
+def _too_long() -> RunError:
+    return RunError("TIMEOUT", f"reading the page took longer than {EXTRACTION_SECONDS:g} s", category="UNKNOWN")
+
+
+def _extraction(reading: Reading, schema: dict[str, Any] | None) -> dict[str, Any]:
+    """Return where each value came from, and what was not found: `missing` is required, `absent` is optional."""
     found = reading.found
-    return {"sources": found.sources, "missing": found.missing, "url": reading.page.url, **reading.notes}
+    absent = provenance.absent(found.result, schema, found.missing, found.sources)
+    missing = found.missing[: provenance.MAX_NAMED]
+    told = {"sources": provenance.bounded(found.sources), "missing": missing, "absent": absent}
+    return {**told, "url": reading.page.url, **reading.notes}
 
 
 def _result(reading: Reading, schema: dict[str, Any] | None) -> Result:
     """Return the run's result; raises RunError where a required value is missing."""
-    found, extraction = reading.found, _extraction(reading)
+    found, extraction = reading.found, _extraction(reading, schema)
     if found.missing:
         named = ", ".join(found.missing[:_MISSING_SHOWN])
         more = f" and {len(found.missing) - _MISSING_SHOWN} more" if len(found.missing) > _MISSING_SHOWN else ""
@@ -184,8 +201,8 @@ def _result(reading: Reading, schema: dict[str, Any] | None) -> Result:
         raise RunError(
             "TASK_FAILED",
             f"not found on the page: {named}{more}{asked}",
-            help_message="name the place with x-css, x-xpath or x-jsonpath in output_schema, "
-            f"or make the property optional{also}",
+            help_message="name the place with x-css, x-xpath or x-jsonpath in output_schema (monitor hint NAME "
+            f"--value PROPERTY=TEXT finds it by a value that you see there), or make the property optional{also}",
             extraction=extraction,
         )
     value = wire.finite(found.result)
@@ -194,10 +211,15 @@ def _result(reading: Reading, schema: dict[str, Any] | None) -> Result:
 
 def _read(page: Page, schema: dict[str, Any] | None) -> Reading:
     """Return what the page holds, and what its scripts may be for where something is left. Blocking CPU work."""
+    return Reading(page, *found_in(page.text, page.url, schema))
+
+
+def found_in(text: str, url: str, schema: dict[str, Any] | None) -> tuple[Extraction, Scripts]:
+    """Return what a text holds as a page, and what its scripts may be for where something is left."""
     from monitor.embedded.extract import extract
     from monitor.embedded.extract.document import Document
     from monitor.embedded.scripts import scripts_of
 
-    found = extract(page.text, page.url, schema)
+    found = extract(text, url, schema)
     whole = not found.missing and found.sources
-    return Reading(page, found, Scripts.NONE if whole else scripts_of(Document(page.text, page.url)))
+    return found, Scripts.NONE if whole else scripts_of(Document(text, url))

@@ -56,11 +56,15 @@ def finite(value: Any) -> Any:
 
 
 def complete(run: dict[str, Any], now: str) -> dict[str, Any]:
-    """Return the COMPLETE event of a finished run: `result` on success, `error` otherwise, the other one absent."""
+    """Return the COMPLETE event of a finished run: `result` on success, `error` otherwise, the other one absent.
+
+    `extraction` is a field of this agent's own, which clients of the API ignore: where the values came from.
+    """
     outcome = {"result": run["result"]} if run["status"] == "COMPLETED" else {}
     if run["error"] is not None:
         outcome = {"error": run["error"]}
-    return event("COMPLETE", now, run["run_id"], status=run["status"], **outcome)
+    told = {"extraction": run["extraction"]} if run["extraction"] is not None else {}
+    return event("COMPLETE", now, run["run_id"], status=run["status"], **outcome) | told
 
 
 def new_run(run_id: str, order: Order, transport: str, now: str) -> dict[str, Any]:

@@ -5,6 +5,8 @@ Must not know who asks: a command, a second thought at Ctrl-C, or a daemon that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from monitor.agent.follow import Resume, stop
 from monitor.agent.outcome import Code, Completed, Failed, Outcome
 from monitor.engine.desk import Desk
@@ -13,6 +15,7 @@ from monitor.engine.journal import Journal
 from monitor.engine.judging import commit, judged
 from monitor.engine.patience import patiently
 from monitor.engine.spooling import drop, taken
+from monitor.errors import NoSuch, UsageError
 from monitor.judge.decision import Decision, Verdict
 from monitor.store.records import Unfinished
 from monitor.watch.model import Watch
@@ -21,14 +24,35 @@ BY_HAND = "the run was cancelled by hand"
 GONE = "its watch is not defined any more"
 
 
-async def cancel_run(desk: Desk, left: Unfinished, watch: Watch | None = None, *, why: str = BY_HAND) -> Outcome:
+def named(flight: Sequence[Unfinished], name: str) -> Unfinished:
+    """Return the one run in flight that `name` means; raises NoSuch when there is none, UsageError when there are more.
+
+    A watch, a run's id or at least 6 characters of its beginning, or the API's run_id.
+    """
+    found = [
+        left
+        for left in flight
+        if name in {left.run.watch, left.run_id, left.run.id}
+        or (len(name) >= 6 and left.run.id.startswith(name.upper()))
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f'"{name}" means {len(found)} runs', hint="give more of the id; monitor status lists them")
+    raise NoSuch(f'no run in flight is "{name}"', hint="monitor status lists the runs in flight")
+
+
+async def cancel_run(
+    desk: Desk, left: Unfinished, watch: Watch | None = None, *, why: str = BY_HAND, followed: bool = False
+) -> Outcome:
     """Cancel an unfinished run and return how it ended, which may be completed: the API's answer is honoured (A7).
 
     A run of this process, or of a dead one, is judged and recorded too; without its `watch` it is recorded FAILED,
-    CANCELLED. A run that another living process follows is only cancelled at the API: its process records it. Nothing
-    is recorded where the API could not be asked (UNKNOWN_OUTCOME): the run stays as it is. Takes four minutes at most.
+    CANCELLED. A run that another living process follows, or another task of this one (`followed`), is only cancelled at
+    the API: who follows it records it. Nothing is recorded where the API could not be asked (UNKNOWN_OUTCOME): the run
+    stays as it is. Takes four minutes at most.
     """
-    ours = left.owner == desk.owner.id or await take_over(left, desk)
+    ours = not followed and (left.owner == desk.owner.id or await take_over(left, desk))
     if left.outcome is not None and ours:
         outcome = desk.store.outcome_of(left)
     elif ours and (spooled := await taken(left, desk)) is not None:

@@ -11,7 +11,6 @@ any more. A defect (any other exception) is logged with its traceback and the lo
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import datetime
@@ -22,9 +21,11 @@ from monitor.clock import WallClock
 from monitor.engine import backoff
 from monitor.engine.absence import notice
 from monitor.engine.breaking import enduring, one_error
+from monitor.engine.definitions import Difference
 from monitor.engine.desk import Desk
 from monitor.engine.dispatch import Dispatcher
 from monitor.engine.first_seen import first_seen
+from monitor.engine.leaving_out import held_back, paused
 from monitor.engine.left_behind import LeftBehind
 from monitor.engine.patience import patiently
 from monitor.engine.pulse import Turn
@@ -67,6 +68,7 @@ class Daemon:
         self._looks.begun()
         # One queue for what runs and what does not: the records of missed occurrences are then committed before a newer
         # occurrence of the watch begins, and a kill in between loses none of them (`catch_up` begins at the newest).
+        self._begun = asyncio.Event()  # the watches of the start are scheduled
         self._occurrences: asyncio.Queue[tuple[Watch, datetime, Skip | None, Batch]] = asyncio.Queue()
         self._left_behind = LeftBehind(self.watches, desk, dispatcher, clock)
 
@@ -108,30 +110,15 @@ class Daemon:
                 self._hands.broke()  # unless it ended
                 self._occurrences.task_done()
 
-    async def _held_back(self, watch: Watch, instant: datetime) -> str | None:
-        """Return why an occurrence of a watch that keeps failing is left out (D7), from what is stored."""
-        store = self.desk.store
-        state = await patiently(self.desk, store.state_of, watch.name)
-        if backoff.every(state.failures) == 1:
-            return None
-        recent = await patiently(self.desk, store.history, watch.name, backoff.SLOWEST)
-        left_out = list(itertools.takewhile(lambda record: record.code == backoff.CODE, recent))
-        ran = recent[len(left_out)].started_at if len(left_out) < len(recent) else None
-        return backoff.held_back(state.failures, len(left_out), ran, instant)
-
-    async def _paused(self, watch: Watch) -> str | None:
-        """Return why a watch that somebody silenced is not run, None when it is open."""
-        pauses = await patiently(self.desk, self.desk.store.pauses, self.clock.now())
-        if watch.name not in pauses:
-            return None
-        until = pauses[watch.name]
-        return f"paused until {until:%Y-%m-%d %H:%M:%S} UTC" if until else f"paused until monitor resume {watch.name}"
-
-    async def _start(self, watch: Watch, instant: datetime) -> None:
-        if why := await self._paused(watch):
+    async def _start(self, due: Watch, instant: datetime) -> None:
+        watch = self.watches.get(due.name)  # as it is defined now: it may have been edited while it waited
+        if watch is None or not watch.enabled:
+            log.info("an occurrence is dropped: its watch is not scheduled any more", watch=due.name)
+            return
+        if why := await paused(self.desk, watch):
             await self._record(watch, instant, (Verdict.SKIPPED, "PAUSED", why))
             return
-        if why := await self._held_back(watch, instant):
+        if why := await held_back(self.desk, watch, instant):
             await self._record(watch, instant, (Verdict.SKIPPED, backoff.CODE, why))
             return
         run = Run(new_id(self.clock.now()), watch.name, instant)
@@ -147,7 +134,8 @@ class Daemon:
 
     async def _record(self, watch: Watch, instant: datetime, skip: Skip, batch: Batch = ()) -> None:
         desk, now = self.desk, self.clock.now()
-        told = notice(watch, batch, skip[1], skip[2], now) if batch else None
+        page = self.desk.page("watches", watch.name)
+        told = notice(watch, batch, skip[1], skip[2], now, page) if batch else None
         await patiently(desk, desk.store.record_skip, watch.name, instant, Trigger.CRON, *skip, now, notice=told)
         if told is not None:
             desk.told()
@@ -166,8 +154,11 @@ class Daemon:
         A watch without any recorded occurrence is looked at since a daemon first saw it. One that is seen now waits for
         its first due time, unless `fresh` (for `--once`, where the caller's own schedule is the clock).
         """
+        await self._catch_up(self.enabled, now, fresh=fresh)
+
+    async def _catch_up(self, watches: Sequence[Watch], now: datetime, *, fresh: bool = False) -> None:
         seen = await first_seen(self.desk, self.watches, now, complete=self.complete)
-        for watch in self.enabled:
+        for watch in watches:
             self._looks.moved()  # each is a step: catching many watches up takes its time
             last = await patiently(self.desk, self.desk.store.last_occurrence, watch.name)
             since = last or min(seen.get(watch.name, now), now)
@@ -184,6 +175,39 @@ class Daemon:
             if newest is not None:
                 self.due(watch, newest)
 
+    async def redefine(self, watches: Mapping[str, Watch], found: Difference, *, complete: bool) -> None:
+        """Run these definitions from now on; only the watches that differ are touched, and no run in flight is.
+
+        What was due of a watch that is gone and has not begun is dropped; what waits of an edited one runs as edited.
+        """
+        await self._begun.wait()
+        now = self.clock.now()
+        self.complete = complete
+        coming = []
+        for name in found.removed:
+            del self.watches[name]
+            self._unschedule(name)
+        for name in (*found.added, *found.changed):
+            before, watch = self.watches.get(name), watches[name]
+            self.watches[name] = watch
+            if not watch.enabled:
+                self._unschedule(name)
+            elif before is None or not before.enabled:
+                coming.append(watch)
+            else:
+                self.dispatcher.redefine(watch)
+                self.schedule.change(watch, now)
+        try:
+            await self._catch_up(coming, now)
+        finally:
+            self.schedule.add(coming, now)
+
+    def _unschedule(self, name: str) -> None:
+        self.schedule.remove(name)
+        dropped = self.dispatcher.withdraw(name)
+        if dropped is not None:
+            log.info("an occurrence is dropped: its watch is not scheduled any more", watch=name)
+
     async def start_retries(self, in_flight: set[str]) -> None:
         """Start the retries that are due, except of watches in flight, and forget those that are of no use any more."""
         desk = self.desk
@@ -197,7 +221,7 @@ class Daemon:
             elif good and good[0].due_at > run.due_at:
                 why = f"run {good[0].id} gave a newer result"
             else:
-                if run.watch not in in_flight and not await self._paused(watch):
+                if run.watch not in in_flight and not await paused(self.desk, watch):
                     self.dispatcher.start(watch, run)
                 continue
             await patiently(desk, desk.store.drop_retry, run)
@@ -221,6 +245,7 @@ class Daemon:
         now = self.clock.now()
         await self.catch_up(now)
         self.schedule.add(self.enabled, now)
+        self._begun.set()
         async with self.schedule, asyncio.TaskGroup() as group:
             group.create_task(self.hand_over(), name="hand over occurrences")
             log.info("watching", watches=len(self.enabled))

@@ -14,6 +14,8 @@ from typing import Self
 
 import structlog
 
+from monitor.clock import WallClock
+from monitor.engine.hosts import Turns
 from monitor.engine.patience import Patience
 from monitor.errors import StoreError
 from monitor.store.records import Record, Unfinished
@@ -35,8 +37,11 @@ class _Place:
 
     run: Run
     work: Work
+    url: str = ""
     resumed: bool = False
     going: bool = False
+    withdrawn: bool = False
+    task: asyncio.Task[None] | None = None
 
     def gives_way(self) -> bool:
         """True for an occurrence that has no row as yet; a retry and a run to resume are in the store already."""
@@ -44,7 +49,7 @@ class _Place:
 
 
 class Dispatcher:
-    """Starts runs and resumes, `concurrency` at a time in the order in which they were handed in.
+    """Starts runs and resumes, so many at a time as `turns` has places, in the order in which they were handed in.
 
     Closing stops nothing remote: tasks that still follow a run are cancelled, their rows stay as far as they got and
     the next start resumes them (reliability.md R6).
@@ -54,15 +59,16 @@ class Dispatcher:
         self,
         execute: Execute,
         resume: Resume,
-        concurrency: int,
+        turns: Turns | int,
         done: Callable[[Record], None],
         patience: Patience | None = None,
     ) -> None:
+        """Take what performs; `turns` gives the places, or is how many there are where no site has its own pace."""
         self._patience = patience or Patience()
         self._execute = execute
         self._resume = resume
         self._done = done
-        self._places = asyncio.Semaphore(concurrency)
+        self._turns = Turns(turns, lambda _: None, WallClock()) if isinstance(turns, int) else turns
         self._group = asyncio.TaskGroup()
         self._held: dict[str, _Place] = {}  # by watch
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,18 +84,33 @@ class Dispatcher:
         """
         held = self._held.get(run.watch)
         if held is None:
-            self._spawn(f"run {watch.name} {run.id}", _Place(run, lambda now: self._execute(watch, now)))
+            self._spawn(f"run {watch.name} {run.id}", _Place(run, lambda now: self._execute(watch, now), watch.url))
             return None
         if not held.gives_way() or run.trigger is not Trigger.CRON:
             return run
-        displaced, held.run = held.run, run
+        displaced = None if held.withdrawn else held.run
+        held.run, held.withdrawn = run, False
         held.work = lambda now: self._execute(watch, now)
         return displaced
+
+    def redefine(self, watch: Watch) -> None:
+        """Execute an occurrence that still waits with the present definition of its watch."""
+        held = self._held.get(watch.name)
+        if held is not None and held.gives_way():
+            held.work = lambda now: self._execute(watch, now)
+
+    def withdraw(self, watch: str) -> Run | None:
+        """Give up an occurrence that still waits, of a watch that is gone, and return it; what is going on goes on."""
+        held = self._held.get(watch)
+        if held is None or not held.gives_way() or held.withdrawn:
+            return None
+        held.withdrawn = True
+        return held.run
 
     def resume(self, watch: Watch, left: Unfinished) -> None:
         """Finish a run that another process left behind, as soon as there is a place, unless its watch has one here."""
         if left.run.watch not in self._held:
-            place = _Place(left.run, lambda _: self._resume(watch, left), resumed=True)
+            place = _Place(left.run, lambda _: self._resume(watch, left), resumed=True)  # its request left: no pace
             self._spawn(f"resume {watch.name} {left.run.id}", place)
 
     def end(self, left: Unfinished, work: Callable[[], Awaitable[object]]) -> None:
@@ -101,6 +122,13 @@ class Dispatcher:
         if left.run.watch not in self._held:
             self._spawn(f"end {left.run.watch} {left.run.id}", _Place(left.run, ended, resumed=True))
 
+    async def let_go(self, watch: str) -> None:
+        """Stop following what goes on of a watch here; its row stays as far as it got, to be taken up again."""
+        held = self._held.get(watch)
+        if held is not None and held.going and held.task is not None:
+            held.task.cancel()
+            await asyncio.wait({held.task})
+
     def held(self) -> dict[str, Run]:
         """Return the runs that wait or go on here, by watch."""
         return {watch: place.run for watch, place in self._held.items()}
@@ -111,13 +139,14 @@ class Dispatcher:
         self._held[place.run.watch] = place
         self._idle.clear()
         task = self._group.create_task(self._placed(place), name=name)
+        place.task = task
         self._tasks.add(task)
         task.add_done_callback(lambda ended: self._forget(place, ended))
 
     async def _placed(self, place: _Place) -> None:
-        async with self._places:
+        async with self._turns.turn(place.url):
             wait, waited = FIRST_WAIT, 0.0
-            while not self.closing:
+            while not self.closing and not place.withdrawn:
                 place.going = True
                 seconds = None
                 try:

@@ -54,7 +54,7 @@ async def execute(watch: Watch, run: Run, desk: Desk, progress: Watcher | None =
             generation=watch.fingerprint,
             owner=desk.owner.id,
             now=now,
-            limits=limits_of(watch, run, now, desk.runs_per_day, desk.client.key_digest),
+            limits=limits_of(watch, run, now, desk.ceilings(), desk.client.key_digest),
         )
         if isinstance(begun, Begun):
             return await _carry_on(watch, run, None, desk, progress, stated=stated)

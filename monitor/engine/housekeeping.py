@@ -7,7 +7,7 @@ Must not decide what may go (`store.retention`), nor send anything itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Self
@@ -43,10 +43,13 @@ Tell = Callable[[Watch, WatchState, datetime, NewEvent], tuple[WatchState, tuple
 class Housekeeping:
     """Looks after the store while it is open; a transient error is logged and tried again at the next turn."""
 
-    def __init__(self, desk: Desk, watches: Collection[Watch] = ()) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._watches = {watch.name: watch for watch in watches}
         self._task: asyncio.Task[None] | None = None
+
+    def _watches(self) -> dict[str, Watch]:
+        """Return the watches that are scheduled at present, by name."""
+        return {watch.name: watch for watch in self._desk.everyone()}
 
     async def release(self) -> None:
         """Give messages back that a dead process was sending, marked as possible repeats."""
@@ -57,22 +60,29 @@ class Housekeeping:
     async def tell_silence(self) -> None:
         """Tell of watches that gave no valid result for too long, also where no run was made that would tell it."""
         desk, told, now = self._desk, False, self._desk.clock.now()
-        shortest = min((watch.stale_after for watch in self._watches.values()), default=KEEP)
+        watches = self._watches()
+        shortest = min((watch.stale_after for watch in watches.values()), default=KEEP)
         for name, last in await patiently(desk, desk.store.silent_since, now - shortest):
-            watch = self._watches.get(name)
+            watch = watches.get(name)
             if watch is not None and now - last >= watch.stale_after:
-                told |= await desk.writer(desk.store.tell_unrun, name, partial(_told, stale, watch, now), now)
+                page = desk.page("watches", name)
+                told |= await desk.writer(desk.store.tell_unrun, name, partial(_told, stale, watch, now, page), now)
         if told:
             desk.told()
 
     async def remind(self) -> None:
-        """Remind of incidents that go on, also where no run is made that would tell it."""
+        """Remind of incidents that go on, also where no run is made that would tell it; not of what is paused."""
         desk, told, now = self._desk, False, self._desk.clock.now()
-        shortest = min((watch.limits.remind_every for watch in self._watches.values()), default=KEEP)
+        watches = self._watches()
+        shortest = min((watch.limits.remind_every for watch in watches.values()), default=KEEP)
+        paused = await patiently(desk, desk.store.pauses, now)
         for name, last in await patiently(desk, desk.store.told_before, now - shortest):
-            watch = self._watches.get(name)
-            if watch is not None and watch.enabled and now - last >= watch.limits.remind_every:
-                told |= await desk.writer(desk.store.tell_unrun, name, partial(_told, reminder, watch, now), now)
+            watch = watches.get(name)
+            if watch is None or not watch.enabled or name in paused:
+                continue
+            if now - last >= watch.limits.remind_every:
+                page = desk.page("watches", name)
+                told |= await desk.writer(desk.store.tell_unrun, name, partial(_told, reminder, watch, now, page), now)
         if told:
             desk.told()
 
@@ -114,11 +124,13 @@ class Housekeeping:
         await asyncio.gather(self._task, return_exceptions=True)
 
 
-def _told(tell: Tell, watch: Watch, now: datetime, run: Run, state: WatchState) -> tuple[WatchState, list[NewDelivery]]:
+def _told(  # `page` is the watch's on the dashboard
+    tell: Tell, watch: Watch, now: datetime, page: str | None, run: Run, state: WatchState
+) -> tuple[WatchState, list[NewDelivery]]:
     """Return the state once something was told of a watch, and the messages, which belong to its last run."""
     after, told = tell(watch, state, now, lambda: new_id(now))
     notes = [with_texts(note, watch, {"watch": watch_values(watch), "now": now}) for note in told]
-    return after, [each for note in notes for each in compose(note, watch, run, now)]
+    return after, [each for note in notes for each in compose(note, watch, run, now, page)]
 
 
 def _next(step: Callable[[], int]) -> int | None:

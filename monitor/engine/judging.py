@@ -84,7 +84,8 @@ async def _committed(watch: Watch, run: Run, outcome: Outcome, desk: Desk, decid
     state = await patiently(desk, desk.store.state_of, watch.name)
     now = desk.clock.now()
     decision = quiet(decide_on(state, now, await _looked_back(watch, outcome, desk, now)), state)
-    deliveries = [item for note in decision.notifications for item in compose(note, watch, run, now)]
+    page = desk.page("runs", run.id)
+    deliveries = [item for note in decision.notifications for item in compose(note, watch, run, now, page)]
     await screenshots.keep(watch, run, outcome.run_id, decision, desk)
     stops = await changes(watch, run, outcome, desk, now)
     record = await commit(run, outcome, decision, desk, now, deliveries=deliveries, stops=stops)

@@ -80,6 +80,21 @@ def _newest(expressions: Sequence[str], timezone: str, after: datetime, until: d
         span *= 2
 
 
+_Key = tuple[tuple[str, ...], str, timedelta]
+
+
+def _key(watch: Watch) -> _Key:
+    return tuple(watch.cron), watch.timezone, offset(watch)
+
+
+@dataclass(slots=True)
+class _Member:
+    """A watch of a group, and since when: what was due before is not its."""
+
+    watch: Watch
+    since: datetime
+
+
 @dataclass
 class _Group:
     """The watches of one schedule and one offset; `cursor` is the last instant that was handed over."""
@@ -88,7 +103,8 @@ class _Group:
     timezone: str
     delay: timedelta
     cursor: datetime
-    watches: list[Watch] = field(default_factory=list)
+    members: dict[str, _Member] = field(default_factory=dict)
+    job: str = ""
 
     def take(self, now: datetime) -> list[datetime]:
         """Return the instants that are due by now and move the cursor behind them."""
@@ -126,40 +142,73 @@ class Schedule:
         self._due = due
         self._missed = missed
         self._scheduler = AsyncIOScheduler(timezone=UTC)
-        self._groups: dict[tuple[tuple[str, ...], str, timedelta], _Group] = {}
+        self._groups: dict[_Key, _Group] = {}
+        self._of: dict[str, _Key] = {}  # the group of each watch
         self._pulse: asyncio.Task[None] | None = None
         self.last_pulse = clock.monotonic()
 
     def add(self, watches: Iterable[Watch], now: datetime) -> None:
         """Schedule watches from `now` on."""
         for watch in watches:
-            key = (tuple(watch.cron), watch.timezone, offset(watch))
+            key = self._of[watch.name] = _key(watch)
             group = self._groups.get(key)
             if group is None:
                 group = self._groups[key] = _Group(key[0], key[1], key[2], cursor=now)
-                self._scheduler.add_job(
+                group.job = self._scheduler.add_job(
                     self._fire,
                     _Occurrences(group, self._clock),
                     args=(group,),
                     misfire_grace_time=None,  # lateness is ours to judge: its default of 1 s loses runs
                     coalesce=True,
                     max_instances=1,
-                )
-            group.watches.append(watch)
+                ).id
+            group.members[watch.name] = _Member(watch, now)
+
+    def remove(self, name: str) -> None:
+        """Schedule a watch no more; what was due and not handed over is gone."""
+        key = self._of.pop(name, None)
+        if key is None:
+            return
+        group = self._groups[key]
+        del group.members[name]
+        if not group.members:
+            del self._groups[key]
+            self._scheduler.remove_job(group.job)
+
+    def change(self, watch: Watch, now: datetime) -> None:
+        """Go on with another definition of a scheduled watch; what was due and waited for its offset runs now."""
+        group = self._groups[self._of[watch.name]]
+        member = group.members[watch.name]
+        if self._of[watch.name] == _key(watch):
+            member.watch = watch
+            return
+        handed = max(group.cursor, member.since)
+        due = _newest(group.expressions, group.timezone, handed, now)
+        self.remove(watch.name)
+        self.add([watch], max(handed, now))
+        self._hand(watch, due, now)
 
     async def _fire(self, group: _Group) -> None:
         now = self._clock.now()
         due = group.take(now)
         if not due:
             return  # handed over by an earlier call already
-        newest = due.pop() if now - due[-1] <= CATCH_UP else None
-        for number, watch in enumerate(group.watches):
-            if due:
-                self._missed(watch, due, "LATE", "the daemon did not come round to it in time")
-            if newest is not None:
-                self._due(watch, newest)
+        for number, name in enumerate(list(group.members)):
+            member = group.members.get(name)  # None: taken out while others had their turn
+            if member is not None:
+                mine = due if member.since < due[0] else [each for each in due if each > member.since]
+                self._hand(member.watch, mine, now)
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
+
+    def _hand(self, watch: Watch, due: Sequence[datetime], now: datetime) -> None:
+        """Hand over what is due of a watch: the newest runs, unless it is too old, and the others are missed."""
+        fresh = bool(due) and now - due[-1] <= CATCH_UP
+        missed = due[:-1] if fresh else due
+        if missed:
+            self._missed(watch, missed, "LATE", "the daemon did not come round to it in time")
+        if fresh:
+            self._due(watch, due[-1])
 
     async def _keep_pulse(self) -> None:
         while True:

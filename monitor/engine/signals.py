@@ -45,6 +45,22 @@ def stop_signals(stop: asyncio.Event, within: float = STOP_WITHIN) -> Iterator[N
             loop.remove_signal_handler(number)
 
 
+@contextmanager
+def hang_ups(*events: asyncio.Event) -> Iterator[None]:
+    """Set every event at each SIGHUP: what reads files reads them again."""
+
+    def on_signal() -> None:
+        for event in events:
+            event.set()
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, on_signal)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+
+
 def _end() -> None:
     print("stopping took too long; what is open is taken up at the next start", file=sys.stderr, flush=True)  # noqa: T201 - logging may be what hangs
     os._exit(0)

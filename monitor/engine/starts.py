@@ -145,14 +145,25 @@ def withheld(stop: Stop) -> Fault:
     return Fault(Code(stop.code), f"not started again: all runs are stopped since {since}: {stop.message}")
 
 
-def limits_of(watch: Watch, run: Run, now: datetime, in_all: int | None, key_digest: str | None) -> StartLimits:
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """What all watches together may spend in a UTC day: runs, and dollars at `usd_per_step`; None for no ceiling."""
+
+    runs_per_day: int | None = None
+    usd_per_day: float | None = None
+    usd_per_step: float = 0.0
+
+
+def limits_of(watch: Watch, run: Run, now: datetime, ceilings: Ceilings, key_digest: str | None) -> StartLimits:
     """Return what may stop a run: ceilings of the UTC day, and stops; only a probe is let through a stop (A5, A6)."""
     return StartLimits(
         per_watch=watch.limits.runs_per_day,
-        in_all=in_all,
+        in_all=ceilings.runs_per_day,
         day_start=now.replace(hour=0, minute=0, second=0, microsecond=0),
         key_digest=key_digest,
         probe=run.trigger is Trigger.PROBE,
+        usd_in_all=ceilings.usd_per_day,
+        usd_per_step=ceilings.usd_per_step,
     )
 
 

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from monitor.files import database_url
+
 
 @dataclass(frozen=True, slots=True)
 class Listen:
@@ -51,6 +53,24 @@ def origin(text: str) -> str:
         raise ValueError("must be an origin alone, without a path, as in https://agent.tinyfish.ai")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise ValueError("must be https (http on this machine only): the API key would be readable on the way")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def public(text: str) -> str | None:
+    """Return the origin by which others reach the dashboard, None for an empty text; raises ValueError.
+
+    Without a path: the dashboard stands at the root of its address. The error never repeats the text.
+    """
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    fit = bool(host) and port != 0 and bool(re.fullmatch(r"[A-Za-z0-9.\[\]:-]+", parts.netloc)) if host else False
+    if not fit or parts.scheme not in {"http", "https"} or parts.path not in {"", "/"} or re.search(r"[?#\s\\]", text):
+        raise ValueError("must be the address of the dashboard without a path, as in https://monitor.example")
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
@@ -108,12 +128,12 @@ def _is_address(text: str) -> bool:
 
 
 def database(text: str) -> str:
-    """Return the path in `sqlite:///…` or in a plain path; raises ValueError for what cannot be a database here."""
+    """Return the path in `sqlite:///…` or in a plain path, or a URL of PostgreSQL; ValueError for everything else."""
+    if database_url.is_meant(text):
+        return database_url.checked(text)
     scheme, separator, rest = text.partition("://")
-    if separator and scheme.lower().split("+")[0] in {"postgresql", "postgres"}:
-        raise ValueError("PostgreSQL is not supported yet: use a path or sqlite:///state/monitor.db")
     if separator and scheme != "sqlite":
-        raise ValueError("must be a path, or sqlite:///state/monitor.db")
+        raise ValueError("must be a path, sqlite:///state/monitor.db, or postgresql://…")
     path = rest[1:] if separator else text
     if (separator and not rest.startswith("/")) or not path.strip("/ ") or not path.isprintable() or "?" in path:
         raise ValueError("must be the path of a file, or sqlite:/// and a path")

@@ -37,6 +37,7 @@ _OF_ONE_WATCH = {  # fields that `defaults` does not take, and why
     "name": "a watch is known by it; write it in the watch",
     "url": "a watch is one page; write it in the watch, and share the goal or the schema here",
 }
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_\[:\u00a1-\uffff](?:[\w.:\]-]*[\w\]])?\Z")
 _TARGET_NAME = re.compile(r"[^\W_][\w .-]{0,99}\Z")
 
 
@@ -48,11 +49,11 @@ READ: Mapping[str, Callable[[str], Any]] = {
     "queue": choices.one_of("local", later=["postgres"]),
     "concurrency": choices.whole(1, 10_000),
     "http": addresses.listen,
+    "public_url": addresses.public,
     "log": choices.log,
     "llm_url": addresses.service,
     "llm_model": choices.one_line,
 }
-_PROMISED = validation.Promised(fields=frozenset({"tags", "hosts", "spending.usd_per_day", "spending.usd_per_step"}))
 
 
 def _with_references(text: str) -> str:
@@ -81,6 +82,12 @@ def _shared_field(name: str) -> str:
     return name
 
 
+def _field_of_a_tag(name: str) -> str:
+    if name in {*_OF_ONE_WATCH, "tags"}:
+        raise ValueError(f"a tag cannot give its watches their {name}: write it in the watch")
+    return name
+
+
 def _clock_time(text: str) -> str:
     hours.clock_time(text)
     return text
@@ -88,6 +95,22 @@ def _clock_time(text: str) -> str:
 
 def _zone(name: str) -> str:
     return zones.zone(name).key
+
+
+def _host(name: str) -> str:
+    found = name.strip().lower().rstrip(".")
+    if not _HOST.match(found):
+        raise ValueError("write the host as it stands in a watch's url, without scheme, port or path: shop.example")
+    return found
+
+
+def _interval(text: object) -> timedelta:
+    if not isinstance(text, str):
+        raise ValueError("must be a text: quote it")  # noqa: TRY004 - pydantic reports ValueErrors
+    found = durations.parse(text)
+    if found > _LONGEST_INTERVAL:
+        raise ValueError("runs of one host are at most 1d apart: give the watches a cron of their own")
+    return found
 
 
 def _group_wait(text: object) -> timedelta:
@@ -101,16 +124,45 @@ def _group_wait(text: object) -> timedelta:
 
 _Kind = Literal["baseline", "change", "failure", "recovery", "reminder", "missed", "stale", "drift"]
 _LONGEST_WAIT = timedelta(hours=1)
+_LONGEST_INTERVAL = timedelta(days=1)
+_Dollars = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False, strict=True)]
 _Filled = Annotated[str, Field(min_length=1)]
 _SecretText = Annotated[_Filled, AfterValidator(_with_references)]
 
 
 class _Spending(BaseModel):
-    """`spending`: ceilings over all watches."""
+    """`spending`: ceilings over all watches, and what a step costs (agent-api.md section 11)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     runs_per_day: Annotated[StrictInt, Field(ge=1, le=10_000_000)] = 2_000  # interface.md, "Defaults"
+    usd_per_day: _Dollars | None = None
+    usd_per_step: _Dollars = 0.016
+
+
+class HostPace(BaseModel):
+    """One entry of `hosts`: how far apart runs of one site begin, and how many of them go on at once."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    min_interval: Annotated[timedelta, BeforeValidator(_interval)] | None = None
+    concurrency: Annotated[StrictInt, Field(ge=1, le=10_000)] | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> HostPace:
+        if self.min_interval is None and self.concurrency is None:
+            raise ValueError("say min_interval, concurrency or both")
+        return self
+
+    def __str__(self) -> str:
+        """Return the pace in words, for `monitor settings`."""
+        interval = f"one run every {durations.spell(self.min_interval)}" if self.min_interval else ""
+        return ", ".join(filter(None, (interval, f"{self.concurrency} at once" if self.concurrency else "")))
+
+    @property
+    def seconds(self) -> float:
+        """The seconds between two starts, 0 for none."""
+        return 0.0 if self.min_interval is None else self.min_interval.total_seconds()
 
 
 class _Quiet(BaseModel):
@@ -148,6 +200,8 @@ class WorkspaceFile(BaseModel):
     concurrency: Any = None
     http: Any = None
     http_token: _SecretText = ""
+    http_read_token: _SecretText = ""
+    public_url: Any = None
     log: Any = None
     llm_url: Any = None
     llm_model: Any = None
@@ -155,13 +209,24 @@ class WorkspaceFile(BaseModel):
     timezone: Annotated[str, AfterValidator(lambda name: zones.zone(name).key)] = "UTC"
     targets: dict[Annotated[str, AfterValidator(_target_name)], _SecretText] = Field(default_factory=dict)
     defaults: dict[Annotated[str, AfterValidator(_shared_field)], Any] = Field(default_factory=dict)
+    tags: dict[_Filled, dict[Annotated[str, AfterValidator(_field_of_a_tag)], Any]] = Field(default_factory=dict)
     allow_private: StrictBool = False
     ignore_robots: StrictBool = False
     spending: _Spending = _Spending()
+    hosts: dict[Annotated[str, AfterValidator(_host)], HostPace] = Field(default_factory=dict)
     group_wait: Annotated[timedelta, BeforeValidator(_group_wait)] = timedelta(seconds=10)  # interface.md, "Defaults"
     group_by: Literal["target", "watch", "tag"] = "target"
     quiet_hours: _Quiet | None = None
     dead_man: Annotated[_Filled, AfterValidator(_ping_address)] = ""
+
+    @field_validator("hosts", mode="before")
+    @classmethod
+    def _each_host_once(cls, value: object) -> object:
+        names = [str(name).strip().lower().rstrip(".") for name in value] if isinstance(value, dict) else []
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{twice[0][:100]} stands here twice: capital letters make no other host")
+        return value
 
     @field_validator("api_key_file")
     @classmethod
@@ -195,4 +260,4 @@ def read(path: Path) -> tuple[Document | None, WorkspaceFile]:
     try:
         return document, WorkspaceFile.model_validate(document.value)
     except ValidationError as error:
-        raise DefinitionError(validation.problems(error, document, WorkspaceFile, promised=_PROMISED)) from None
+        raise DefinitionError(validation.problems(error, document, WorkspaceFile)) from None

@@ -19,18 +19,33 @@ def line(text: str) -> str:
 
 
 def of_changes(changes: Sequence[Change]) -> str:
-    """Return `price 499 -> 449`, or `3 changes: …` with the first three of them."""
-    named = ", ".join(_change(change) for change in changes[:MOST_NAMED])
+    """Return `price 499 -> 449`, or `3 changes: …` with the first three of them.
+
+    What a person should know beside them (`Change.note`) stands once at the end, in brackets.
+    """
+    named = changes[:MOST_NAMED]
+    shown = ", ".join(_change(change) for change in named)
+    notes = "; ".join(dict.fromkeys(change.note for change in named if change.note and not _is_move(change)))
+    beside = f" [{notes}]" if notes else ""
     if len(changes) == 1:
-        return line(named)
-    return line(f"{len(changes)} changes: {named}{', …' if len(changes) > MOST_NAMED else ''}")
+        return line(f"{shown}{beside}")
+    return line(f"{len(changes)} changes: {shown}{', …' if len(changes) > MOST_NAMED else ''}{beside}")
 
 
 def _change(change: Change) -> str:
     name = change.path.removeprefix("/") or "the result"
+    if _is_move(change):
+        return f"{name} {_value(change.after['item'])} {change.note}"
     if change.kind == "changed":
         return f"{name} {_value(change.before)} -> {_value(change.after)}"
     return f"{name} {change.kind}"
+
+
+def _is_move(change: Change) -> bool:
+    """Return whether a change is an item that only stands elsewhere: its note says from where to where."""
+    sides = (change.before, change.after)
+    noted = (change.note or "").startswith("moved from ")
+    return noted and all(isinstance(side, dict) and side.keys() == {"index", "item"} for side in sides)
 
 
 def _value(value: object) -> str:

@@ -17,10 +17,29 @@ from monitor.store.records import Judgement, NewDelivery, PastRun, Record, Rejud
 class Archive(Part):
     """Records: read whole and bounded; only a new judgement ever changes one."""
 
-    def history(self, watch: str, limit: int = 20, verdict: str | None = None) -> list[Record]:
-        """Return the records of a watch, newest first; at most 100,000."""
+    def history(
+        self, watch: str, limit: int = 20, verdict: str | None = None, before: str | None = None
+    ) -> list[Record]:
+        """Return the records of a watch, newest first; at most 100,000; with ids below one, to go on from a page."""
         with self._database.read() as connection:
-            return history.history(connection, watch, limit, None if verdict is None else [str(verdict)])
+            verdicts = None if verdict is None else [str(verdict)]
+            return history.history(connection, watch, limit, verdicts, before=before)
+
+    def records(self, watch: str) -> Iterator[Record]:
+        """Yield every record of a watch, oldest first, dry ones too; read in pages, each a transaction of its own."""
+        after = ""
+        while True:
+            with self._database.read() as connection:
+                page = history.page(connection, watch, after, outcomes.PAGE)
+            yield from page
+            if len(page) < outcomes.PAGE:
+                return
+            after = page[-1].id
+
+    def baseline_before(self, found: Record) -> Record | None:
+        """Return the record that another one was compared with; None for a first one and for what did not run."""
+        with self._database.read() as connection:
+            return history.baseline_before(connection, found)
 
     def latest_result(self, watch: str, n: int = 1) -> list[Record]:
         """Return the newest `n` records with a valid result, newest first, without dry runs."""
@@ -54,6 +73,11 @@ class Archive(Part):
         """Return how many runs one watch, or all, opened since an instant; what spending ceilings count."""
         with self._database.read() as connection:
             return history.runs_since(connection, watch, instant)
+
+    def steps_since(self, instant: datetime) -> int:
+        """Return how many steps all runs opened since an instant cost; what is not known counts `STEPS` a run."""
+        with self._database.read() as connection:
+            return history.steps_since(connection, instant)
 
     def last_occurrence(self, watch: str) -> datetime | None:
         """Return the due instant of the newest recorded cron occurrence, run or not."""

@@ -12,8 +12,8 @@ import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, LargeBinary, String, Text
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, String, Text
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from monitor.errors import StoreCorrupt
 
@@ -87,11 +87,24 @@ class Packed(TypeDecorator[Any]):
         return None if value is None else unpack(value)
 
 
+# Counted by the database: SQLite wants exactly its INTEGER for that, PostgreSQL gives out 32 bits unless told.
+Number = Integer().with_variant(BigInteger(), "postgresql")
+
+
+def _collation(dialect: Dialect) -> str | None:
+    """Return SQLite's own order of text by the name that PostgreSQL has for it."""
+    return "C" if dialect.name == "postgresql" else None
+
+
 class Words(TypeDecorator[str]):
     """Text from outside: what UTF-8 or PostgreSQL cannot hold (lone surrogates, NUL) becomes U+FFFD."""
 
     impl = Text
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        """Return text that is compared byte by byte."""
+        return dialect.type_descriptor(Text(collation=_collation(dialect)))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - its signature
         """Return text that can be encoded."""
@@ -103,6 +116,10 @@ class Name(TypeDecorator[str]):
 
     impl = String
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        """Return text that is compared byte by byte, as ids and beginnings of names have to be."""
+        return dialect.type_descriptor(String(collation=_collation(dialect)))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - its signature
         """Return text that can be encoded."""

@@ -32,12 +32,19 @@ def write(source: sqlite3.Connection, target: Path) -> None:
     if os.path.lexists(target):
         raise UsageError(f"{target} exists already and is left as it is", hint="name another file")
     source.execute("SELECT count(*) FROM sqlite_master").fetchone()  # takes the read lock, with the usual time-out
-    with _partial(target) as partial, sqlite.translated(target):
-        with closing(sqlite.connect(partial, busy_timeout=_WAIT)) as copy:
+    with unfinished(target) as made:
+        with sqlite.translated(target), closing(sqlite.connect(made, busy_timeout=_WAIT)) as copy:
             source.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE").fetchone()  # the copy is one file, whatever the source is
-        check(partial, named=target)
-        _publish(partial, target)
+        publish(made, target)
+
+
+def publish(made: Path, target: Path) -> None:
+    """Make a finished copy one file, check it and give it its name; raises UsageError when the name is taken."""
+    with sqlite.translated(target):
+        with closing(sqlite.connect(made, busy_timeout=_WAIT)) as copy:
+            copy.execute("PRAGMA journal_mode=DELETE").fetchone()  # whatever the source is
+        check(made, named=target)
+        _publish(made, target)
 
 
 def restore(source: Path, database: Path, *, now: datetime) -> Path | None:
@@ -56,7 +63,7 @@ def restore(source: Path, database: Path, *, now: datetime) -> Path | None:
         users = owners.living(database.parent)
         if users:
             raise StoreLocked(f"{database} is in use by {', '.join(users)}", hint="stop it first")
-        with _partial(database) as partial:
+        with unfinished(database) as partial:
             _take_in(source, partial, database)
             check(partial, named=source)
             return _put(partial, database, now)
@@ -77,7 +84,7 @@ def check(path: Path, *, named: Path) -> None:
 
 
 @contextmanager
-def _partial(target: Path) -> Iterator[Path]:
+def unfinished(target: Path) -> Iterator[Path]:
     """Give a private file beside `target` that is gone at the end, unless it was given its name."""
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)

@@ -1,125 +1,108 @@
-"""An opened database: its connections, its transactions, and one lock for all that write from this process.
+"""What the store needs of a database, whichever it is: transactions, and the few things that differ between the two.
 
-Writes are `BEGIN IMMEDIATE`, so they wait for the write lock at once instead of failing in the middle (reliability.md
-E15, row 100); threads of this process queue on a lock of ours first, because SQLite's waiting is polling and unfair.
-Reads are transactions too, so that several statements see one state; they must be short, since under a rollback journal
-an open reader holds up commits. Must not know the tables' meaning.
+The statements are shared (SQLAlchemy Core); what SQLite and PostgreSQL say differently is behind this protocol and in
+`upserts.py`. Must not know the tables' meaning.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Protocol
 
-import sqlalchemy
-from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection
 
-from monitor.errors import StoreBusy, StoreError, StoreReplaced, StoreUnwritable
-from monitor.store import migrate, sqlite
+from monitor.store import owners, postgresql, sqlite
+from monitor.store.owners import Holder
 
-_POOL = 8  # connections kept; as many again are opened when more threads read at once
+BUSY_TIMEOUT = sqlite.BUSY_TIMEOUT  # seconds that a transaction waits for others
 
 
-class Database:
-    """A SQLite file of ours at the present revision."""
+class Database(Protocol):
+    """An opened database of ours, at the present revision. Every method raises the kinds of StoreError."""
 
-    def __init__(self, path: Path, journal: sqlite.Journal, busy_timeout: float) -> None:
-        self.path = path
-        self.journal = journal
-        self._busy_timeout = busy_timeout
-        self._closed = False
-        self._writing = threading.Lock()
-        self._file = _identity(path)
-        self._engine = sqlalchemy.create_engine(
-            "sqlite://",
-            creator=lambda: sqlite.connect(path, busy_timeout=busy_timeout),
-            poolclass=sqlalchemy.QueuePool,
-            pool_size=_POOL,
-            max_overflow=_POOL,
-            pool_timeout=busy_timeout,
-            hide_parameters=True,  # what pages said must not reach a log through an exception
-        )
-        event.listen(self._engine, "begin", _begin)
+    @property
+    def path(self) -> Path:
+        """The file, or a path that stands for a database elsewhere: its folder is the state folder of this machine."""
+        ...
 
-    @classmethod
-    def open(cls, path: Path, *, create: bool, busy_timeout: float) -> Database:
-        """Open, make or migrate the file; see `Store.open` for what is raised."""
-        with sqlite.translated(path):
-            if create:
-                sqlite.make_file(path)
-            elif not path.is_file() or not path.stat().st_size:
-                raise StoreError(f"{path}: there is no store yet", hint="the first run makes it")
-            with closing(sqlite.connect(path, busy_timeout=busy_timeout)) as connection:
-                revision = sqlite.revision_of(connection, path)
-                if revision is None:
-                    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # only an empty file can be given it
-                journal = sqlite.set_journal(connection, path)
-            if revision != sqlite.REVISIONS[-1]:
-                migrate.bring_up(path)
-            return cls(path, journal, busy_timeout)
+    @property
+    def durability(self) -> str:
+        """How commits reach the disk, in words."""
+        ...
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Give a connection inside a read transaction, in which all statements see one state."""
+        ...
+
+    def write(self, *parts: str) -> AbstractContextManager[Connection]:
+        """Give a connection inside a write transaction: committed whole at the end, rolled back on any exception.
+
+        Nobody else writes meanwhile. A caller that names the `parts` it reads and changes, such as `watch:NAME`, is
+        alone with those only, where the database can do so; it must then touch nothing that other parts decide by.
+        """
+        ...
+
+    def damage(self, connection: Connection) -> list[str]:
+        """Return what is wrong with what holds the tables, in words; nothing when it is sound."""
+        ...
+
+    def shrink(self, connection: Connection, pages: int) -> bool:
+        """Give up to `pages` free pages back to the file system; False when there is nothing (more) to give."""
+        ...
+
+    def backup(self, target: Path) -> None:
+        """Write a consistent copy as a SQLite file; raises UsageError when `target` exists."""
+        ...
+
+    def owner(self) -> Holder:
+        """Return this process as the holder of runs and messages, until its `release` or its death."""
+        ...
+
+    def daemon_is_gone(self) -> bool:
+        """Return True when the daemon that ran last did not end by itself; False where that cannot be known."""
+        ...
 
     def close(self) -> None:
         """Close the connections; waits for a write that is going on."""
-        with self._writing:
-            self._closed = True
-            self._engine.dispose()
-
-    @contextmanager
-    def read(self) -> Iterator[sqlalchemy.Connection]:
-        """Give a connection inside a read transaction."""
-        with sqlite.translated(self.path), self._transaction(write=False) as connection:
-            yield connection
-
-    @contextmanager
-    def write(self) -> Iterator[sqlalchemy.Connection]:
-        """Give a connection inside a write transaction: committed whole at the end, rolled back on any exception."""
-        if not self._writing.acquire(timeout=self._busy_timeout):
-            raise StoreBusy(f"{self.path}: another thread writes for too long", hint="try again")
-        try:
-            self.check_same_file()
-            with sqlite.translated(self.path), self._transaction(write=True) as connection:
-                self.check_same_file()  # it may have been replaced while the lock was waited for
-                yield connection
-        finally:
-            self._writing.release()
-
-    def check_same_file(self) -> None:
-        """Raise StoreReplaced when the file was deleted or replaced since it was opened (reliability.md row 104).
-
-        Every write asks, holding the write lock: else connections from before would go on writing to a file that has
-        no name any more, and those made since to another one.
-        """
-        if _identity(self.path) != self._file:
-            raise StoreReplaced(
-                f"{self.path}: the file was deleted or replaced while in use; nothing is written",
-                hint="put the file back, or restart the program to use the new one",
-            )
-
-    @contextmanager
-    def _transaction(self, *, write: bool) -> Iterator[sqlalchemy.Connection]:
-        if self._closed:
-            raise StoreError(f"{self.path}: the store is closed")
-        with self._engine.connect().execution_options(monitor_write=write) as connection:
-            try:
-                with connection.begin():
-                    yield connection
-            except DBAPIError as error:
-                if isinstance(sqlite.meaning(error.orig, self.path), StoreUnwritable):
-                    connection.invalidate()  # after an error of the disk a connection is not believed again (row 102)
-                raise
+        ...
 
 
-def _begin(connection: sqlalchemy.Connection) -> None:
-    write = connection.get_execution_options().get("monitor_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+def opened(url_or_path: str, *, create: bool, busy_timeout: float, folder: Path | None) -> Database:
+    """Open the database that a setting names; see `Store.open`."""
+    if on_postgresql(url_or_path):
+        from monitor.store.postgresql.database import PostgresDatabase
+
+        return PostgresDatabase.open(url_or_path, create=create, busy_timeout=busy_timeout, folder=folder)
+    from monitor.store.sqlite_database import SqliteDatabase
+
+    return SqliteDatabase.open(sqlite.path_of(url_or_path), create=create, busy_timeout=busy_timeout)
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return found.st_dev, found.st_ino
+def exists(url_or_path: str) -> bool:
+    """Return whether a setting names a store that was made; raises the kinds of StoreError for what is in its way."""
+    if on_postgresql(url_or_path):
+        from monitor.store.postgresql.database import PostgresDatabase
+
+        return PostgresDatabase.exists(url_or_path)
+    return sqlite.path_of(url_or_path).exists()
+
+
+def daemon_lock(url_or_path: str, folder: Path) -> AbstractContextManager[object]:
+    """Return the lock of the one daemon of a store, for entering; `folder` is this machine's state folder."""
+    if on_postgresql(url_or_path):
+        from monitor.store.postgresql.address import address
+        from monitor.store.postgresql.owners import PostgresDaemonLock
+
+        return PostgresDaemonLock(address(url_or_path))
+    return owners.DaemonLock(folder)
+
+
+def on_postgresql(url_or_path: str) -> bool:
+    """Return whether a setting names a database on PostgreSQL; raises UsageError where its driver is not installed."""
+    if not postgresql.is_url(url_or_path):
+        return False
+    from monitor.store.postgresql.address import require_driver
+
+    require_driver()
+    return True

@@ -9,7 +9,7 @@ Statements on a connection inside a transaction; must not know targets' URLs or 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -33,6 +33,7 @@ from monitor.store.tables import outbox
 
 # The words of the partial indexes, so that SQLite uses them.
 _OPEN = "state IN ('pending', 'sending')"
+_SKEW = timedelta(minutes=1)  # between clocks of processes; what was not tried yet is due when it is written
 _HEADS: Select[Any] = select(outbox.c.id, outbox.c.watch, outbox.c.target)
 
 
@@ -148,6 +149,28 @@ def _revive(connection: Connection, where: ColumnElement[bool], now: datetime) -
     return connection.execute(update(outbox).where(where).values(**values, **cleared)).rowcount
 
 
+def asked_for_time(connection: Connection, remark: str, now: datetime) -> dict[str, datetime]:
+    """Return until when messages wait whose error ends with `remark`, by target."""
+    waits = and_(outbox.c.state == "pending", outbox.c.next_at > now, outbox.c.error.endswith(remark, autoescape=True))
+    query = select(outbox.c.target, func.max(outbox.c.next_at)).where(waits).group_by(outbox.c.target)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def stuck(connection: Connection, now: datetime, latest: datetime) -> bool:
+    """Return whether any message waits for a time that a clock which was stepped back since has meant."""
+    return connection.execute(select(outbox.c.id).where(_stuck(now, latest)).limit(1)).first() is not None
+
+
+def unstick(connection: Connection, now: datetime, latest: datetime) -> int:
+    """Let those messages be sent now; returns how many."""
+    return connection.execute(update(outbox).where(_stuck(now, latest)).values(next_at=now)).rowcount
+
+
+def _stuck(now: datetime, latest: datetime) -> ColumnElement[bool]:
+    fresh = and_(outbox.c.attempts == 0, outbox.c.next_at > now + _SKEW)
+    return and_(outbox.c.state == "pending", outbox.c.next_at > now, or_(fresh, outbox.c.next_at > latest))
+
+
 def senders(connection: Connection) -> list[str]:
     """Return who is sending at the moment."""
     return list(connection.execute(select(outbox.c.sender).where(outbox.c.state == "sending").distinct()).scalars())
@@ -163,13 +186,21 @@ def release(connection: Connection, dead: Collection[str]) -> int:
     return changed.rowcount
 
 
-def listed(connection: Connection, state: str | None, limit: int) -> list[Delivery]:
-    """Return messages, newest first; `undelivered` are all that are not done."""
+def listed(connection: Connection, state: str | None, limit: int, before: int | None = None) -> list[Delivery]:
+    """Return messages, newest first; `undelivered` are all that are not done; those below a number, for a next page."""
     query = rows.DELIVERIES.order_by(outbox.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(outbox.c.id < before)
     if state == "undelivered":
         query = query.where(outbox.c.state.in_(("pending", "sending", "dead")))
     elif state is not None:
         query = query.where(outbox.c.state == state)
+    return [rows.delivery(row) for row in connection.execute(query)]
+
+
+def of_run(connection: Connection, run_id: str, limit: int) -> list[Delivery]:
+    """Return the messages of a run, newest first."""
+    query = rows.DELIVERIES.where(outbox.c.run == run_id).order_by(outbox.c.id.desc()).limit(limit)
     return [rows.delivery(row) for row in connection.execute(query)]
 
 

@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, exists, func, or_, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, and_, delete, exists, func, or_, select
 
 from monitor.errors import UsageError
 from monitor.judge.conditions.history import History, gathered
@@ -18,25 +17,49 @@ from monitor.judge.decision import Verdict
 from monitor.store import rows
 from monitor.store.records import Record, WatchRow
 from monitor.store.tables import UNFINISHED, marks, outbox, retries, runs, watch_state
+from monitor.store.upserts import insert
 
 LIMIT = 100_000  # records in one answer
+STEPS = 3  # of one run, where nothing better is known (agent-api.md section 10: live runs took 2 to 3)
 PREFIX = 6  # characters of an id that are enough to look for it
 _GOOD = [str(verdict) for verdict in Verdict if verdict.good]
 _CONFIRMED = [str(verdict) for verdict in Verdict if verdict.good and verdict is not Verdict.UNCONFIRMED]
-_DAMAGE_SHOWN = 10
+DAMAGE_SHOWN = 10
 
 
 def history(
-    connection: Connection, watch: str, limit: int, verdicts: list[str] | None, *, dry: bool = True
+    connection: Connection,
+    watch: str,
+    limit: int,
+    verdicts: list[str] | None,
+    *,
+    dry: bool = True,
+    before: str | None = None,
 ) -> list[Record]:
-    """Return judged records of a watch, newest first; without dry runs when `dry` is False."""
+    """Return judged records of a watch, newest first; without dry runs when `dry` is False; with ids below `before`."""
     query = rows.RECORDS.where(runs.c.watch == watch, runs.c.stage == "judged")
     if verdicts is not None:
         query = query.where(runs.c.verdict.in_(verdicts))
     if not dry:
         query = query.where(runs.c.dry.is_(False))
+    if before is not None:
+        query = query.where(runs.c.id < before)
     query = query.order_by(runs.c.id.desc()).limit(max(0, min(limit, LIMIT)))
     return [rows.record(row) for row in connection.execute(query)]
+
+
+def page(connection: Connection, watch: str, after: str, limit: int) -> list[Record]:
+    """Return the judged records of a watch whose ids follow `after`, oldest first, dry ones too."""
+    query = rows.RECORDS.where(runs.c.watch == watch, runs.c.stage == "judged", runs.c.id > after)
+    return [rows.record(row) for row in connection.execute(query.order_by(runs.c.id).limit(limit))]
+
+
+def baseline_before(connection: Connection, found: Record) -> Record | None:
+    """Return the record whose result was the baseline when another record was judged."""
+    query = rows.RECORDS.where(runs.c.watch == found.watch, runs.c.verdict.in_(("BASELINE", "CHANGED")))
+    query = query.where(runs.c.id < found.id, runs.c.generation == found.generation, runs.c.dry.is_(False))
+    row = connection.execute(query.order_by(runs.c.id.desc()).limit(1)).one_or_none()
+    return None if row is None else rows.record(row)
 
 
 def good(connection: Connection, watch: str, limit: int) -> list[Record]:
@@ -114,6 +137,19 @@ def runs_since(connection: Connection, watch: str | None, since: datetime) -> in
     return connection.execute(query if watch is None else query.where(runs.c.watch == watch)).scalar_one()
 
 
+def steps_since(connection: Connection, since: datetime) -> int:
+    """Return the steps that runs opened since an instant cost, dry ones too: what a ceiling in dollars counts.
+
+    A run whose steps are not known counts `STEPS`, since it may have cost that: one that goes on, and one that the API
+    took and said nothing of. One that is over and that the API never had cost nothing.
+    """
+    today = runs.c.opened_at >= since
+    known = select(func.coalesce(func.sum(runs.c.steps), 0)).where(today)  # from the index alone
+    never = and_(runs.c.stage.in_(("settled", "judged")), runs.c.run_id.is_(None))
+    unknown = select(func.count()).select_from(runs).where(today, runs.c.steps.is_(None), ~never)
+    return int(connection.execute(known).scalar_one()) + STEPS * int(connection.execute(unknown).scalar_one())
+
+
 def last_occurrence(connection: Connection, watch: str) -> datetime | None:
     """Return the due instant of the newest cron occurrence of a watch that has a row, run or not."""
     query = select(runs.c.due_at).where(runs.c.watch == watch, runs.c.trigger == "cron")
@@ -146,18 +182,8 @@ def counts(connection: Connection) -> dict[str, int]:
     return found
 
 
-def damage(connection: Connection) -> list[str]:
-    """Return what is wrong with the database in words, nothing when it is sound."""
-    checked = connection.exec_driver_sql(f"PRAGMA quick_check({_DAMAGE_SHOWN})").scalars()
-    found = [f"quick_check: {line}" for line in checked if line != "ok"]
-    if found:
-        return found  # what the tables say is worth nothing then
-    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-    found += [f"a row of {row[0]} refers to a row of {row[2]} that does not exist" for row in broken[:_DAMAGE_SHOWN]]
-    return found + _disagreements(connection)
-
-
-def _disagreements(connection: Connection) -> list[str]:
+def disagreements(connection: Connection) -> list[str]:
+    """Return where the tables contradict each other, in words; nothing when they agree."""
     first = runs.alias("first")
     earlier = exists().where(
         first.c.watch == runs.c.watch, first.c.due_at == runs.c.due_at, first.c.attempt == runs.c.attempt - 1
@@ -186,5 +212,11 @@ def _disagreements(connection: Connection) -> list[str]:
 
 def mark(connection: Connection, name: str, now: datetime) -> None:
     """Write an instant under a name, in place of the one before."""
-    row = insert(marks).values(name=name, at=now)
+    row = insert(connection, marks).values(name=name, at=now)
     connection.execute(row.on_conflict_do_update(index_elements=["name"], set_={"at": now}))
+
+
+def mark_anew(connection: Connection, name: str, now: datetime) -> None:
+    """Write an instant under a name so that the file is written even where the same instant stands there."""
+    connection.execute(delete(marks).where(marks.c.name == name))
+    connection.execute(insert(connection, marks).values(name=name, at=now))

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from monitor.agent.outcome import Outcome
 from monitor.errors import StoreConflict
@@ -17,6 +16,7 @@ from monitor.judge.decision import Baseline, Decision, Verdict, WatchState
 from monitor.store import memory, opening, rows, stops
 from monitor.store.records import EndedStop, NewDelivery, NewStop, Notice, Record
 from monitor.store.tables import UNFINISHED, outbox, retries, runs, watch_state
+from monitor.store.upserts import insert
 from monitor.watch.run import Run
 
 
@@ -88,7 +88,9 @@ def write_state(connection: Connection, watch: str, state: WatchState, last_run:
         "memory": memory.as_json(state),
     }
     connection.execute(
-        insert(watch_state).values(watch=watch, **values).on_conflict_do_update(index_elements=["watch"], set_=values)
+        insert(connection, watch_state)
+        .values(watch=watch, **values)
+        .on_conflict_do_update(index_elements=["watch"], set_=values)
     )
 
 
@@ -180,7 +182,7 @@ def enqueue(connection: Connection, run: str, watch: str, deliveries: Sequence[N
             "repeat": False,
             "cause": each.cause,
         }
-        connection.execute(insert(outbox).values(**row).on_conflict_do_nothing())
+        connection.execute(insert(connection, outbox).values(**row).on_conflict_do_nothing())
 
 
 def wait(connection: Connection, run: Run, at: datetime, reason: str) -> None:
@@ -194,7 +196,7 @@ def wait(connection: Connection, run: Run, at: datetime, reason: str) -> None:
         "at": at,
         "reason": reason,
     }
-    connection.execute(insert(retries).values(**row).on_conflict_do_nothing())
+    connection.execute(insert(connection, retries).values(**row).on_conflict_do_nothing())
 
 
 def drop_checks(connection: Connection, watch: str) -> None:

@@ -51,7 +51,7 @@ class _Steps:
             following = self._prepared()
             if following is None:
                 return False
-            _upgrade(connection, following, self.scripts)
+            upgrade(connection, following, self.scripts)
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
             if broken:
                 raise sqlite3.IntegrityError(f"migration {following} leaves {len(broken)} rows that refer to nothing")
@@ -86,7 +86,8 @@ def configuration(scripts: Path = MIGRATIONS) -> Any:
     return config
 
 
-def _upgrade(connection: sqlalchemy.Connection, revision: str, scripts: Path) -> None:
+def upgrade(connection: sqlalchemy.Connection, revision: str, scripts: Path) -> None:
+    """Run one migration on a connection, inside its open transaction."""
     from alembic import command
 
     config = configuration(scripts)

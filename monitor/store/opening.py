@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from monitor.agent.outcome import Outcome
 from monitor.errors import StoreConflict
@@ -20,6 +19,7 @@ from monitor.store import rows, stops, terminal
 from monitor.store.columns import pack
 from monitor.store.records import Begun, Existing, Record, Refused, StartLimits, Unfinished
 from monitor.store.tables import UNFINISHED, retries, runs
+from monitor.store.upserts import insert
 from monitor.watch.run import Run, Trigger
 
 _STEPS_MAX = 2**31 - 1
@@ -36,7 +36,9 @@ def begin(
     if refused is not None:
         return refused
     added = connection.execute(
-        insert(runs).values(**_occurrence(run), stage="intent", notifications=0, **fields).on_conflict_do_nothing()
+        insert(connection, runs)
+        .values(**_occurrence(run), stage="intent", notifications=0, **fields)
+        .on_conflict_do_nothing()
     )
     if added.rowcount == 1:
         drop_retry(connection, run)
@@ -111,7 +113,7 @@ def settle(connection: Connection, row_id: str, owner: str, outcome: Outcome, no
 
 def skip(connection: Connection, run: Run, values: dict[str, Any]) -> Record | None:
     """Insert the record of an occurrence that did not run; None when the occurrence has a row already."""
-    added = connection.execute(insert(runs).values(**_occurrence(run), **values).on_conflict_do_nothing())
+    added = connection.execute(insert(connection, runs).values(**_occurrence(run), **values).on_conflict_do_nothing())
     if added.rowcount != 1:
         return None
     return rows.record(connection.execute(_runs_of(run)).one())
@@ -156,7 +158,9 @@ def outcome_fields(outcome: Outcome, now: datetime) -> dict[str, Any]:
 
 def unfinished(connection: Connection) -> list[Unfinished]:
     """Return every run that is not judged, oldest first."""
-    return [rows.unfinished(row) for row in connection.execute(rows.WHOLE.where(UNFINISHED).order_by(runs.c.id))]
+    # Put in order here: asked for it, SQLite walks the whole history by its ids instead of the index of a few rows.
+    found = [rows.unfinished(row) for row in connection.execute(rows.WHOLE.where(UNFINISHED))]
+    return sorted(found, key=lambda left: left.run.id)
 
 
 def take_over(connection: Connection, row_id: str, old_owner: str, new_owner: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from monitor.store import deliveries as messages
 from monitor.store import judging, pauses, refusals
-from monitor.store.part import Part
+from monitor.store.part import OUTBOX, Part
 from monitor.store.records import Delivery, Gathering, Refusal
 
 _ALONE = Gathering()
@@ -31,13 +31,13 @@ class Outbox(Part):
 
         They are committed as sending, with one attempt more, before this returns (reliability.md C2).
         """
-        with self._database.write() as connection:
+        with self._database.write(OUTBOX) as connection:
             return messages.claim(connection, now, limit, sender, skip_targets, gathering)
 
     def delivered(self, which: Ids, now: datetime) -> bool:
         """Close messages that their target took; False when all were closed before. The target refuses no more."""
         ids = _ids(which)
-        with self._database.write() as connection:
+        with self._database.write(OUTBOX) as connection:
             changed = messages.delivered(connection, ids, now)
             if changed:
                 refusals.closed_by(connection, ids)
@@ -45,12 +45,12 @@ class Outbox(Part):
 
     def put_back(self, which: Ids, at: datetime, error: str, now: datetime, *, repeat: bool = False) -> bool:
         """Let messages wait until `at`, not before `now`; `repeat` when the target may have taken them."""
-        with self._database.write() as connection:
+        with self._database.write(OUTBOX) as connection:
             return messages.put_back(connection, _ids(which), max(at, now), error, repeat=repeat) > 0
 
     def accept(self, which: Ids, accepted: str, now: datetime) -> bool:  # noqa: ARG002 - as every settlement has it
         """Remember which recipients of a target took messages, as digests, while they wait for the others."""
-        with self._database.write() as connection:
+        with self._database.write(OUTBOX) as connection:
             return messages.accept(connection, _ids(which), accepted) > 0
 
     def bury(
@@ -92,6 +92,22 @@ class Outbox(Part):
                 refusals.closed(connection, target)
         return revived
 
+    def asked_for_time(self, remark: str, now: datetime) -> dict[str, datetime]:
+        """Return until when messages wait whose error ends with `remark`, by target."""
+        with self._database.read() as connection:
+            return messages.asked_for_time(connection, remark, now)
+
+    def unstick(self, now: datetime, latest: datetime) -> int:
+        """Let messages go now that wait for later than `latest`, or that were written later than now; returns how many.
+
+        Only a clock that was stepped back since can have meant such a time: they would wait until it is there again.
+        """
+        with self._database.read() as connection:
+            if not messages.stuck(connection, now, latest):
+                return 0
+        with self._database.write() as connection:
+            return messages.unstick(connection, now, latest)
+
     def find_messages(self, name: str, limit: int = 100) -> list[Delivery]:
         """Return the messages of a number, or of an event by its id or at least 6 characters of its beginning."""
         with self._database.read() as connection:
@@ -117,10 +133,15 @@ class Outbox(Part):
         with self._database.write() as connection:
             return messages.release(connection, dead)
 
-    def outbox(self, state: str | None = None, limit: int = 100) -> list[Delivery]:
-        """Return messages, newest first, of one state, `undelivered`, or all."""
+    def outbox(self, state: str | None = None, limit: int = 100, before: int | None = None) -> list[Delivery]:
+        """Return messages, newest first, of one state, `undelivered`, or all; below a number, to go on from a page."""
         with self._database.read() as connection:
-            return messages.listed(connection, state, limit)
+            return messages.listed(connection, state, limit, before)
+
+    def messages_of(self, run_id: str, limit: int = 1_000) -> list[Delivery]:
+        """Return the messages that a run gave rise to, newest first."""
+        with self._database.read() as connection:
+            return messages.of_run(connection, run_id, limit)
 
     def outbox_counts(self) -> dict[str, int]:
         """Return the number of messages `pending`, `sending` and `dead`."""

@@ -12,7 +12,7 @@ import json
 import os
 import socket
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from ulid import ULID
 
@@ -23,11 +23,36 @@ _TRIES = 10
 _NOTE_MAX = 1_000  # bytes of a lock file that are read
 
 
+class Holder(Protocol):
+    """A process as the holder of runs and messages, and what it knows of others."""
+
+    @property
+    def id(self) -> str:
+        """What stands in the rows that the process holds."""
+        ...
+
+    def alive(self, owner_id: str) -> bool:
+        """Return whether the process with this id lives; this one does."""
+        ...
+
+    def dead(self, owner_id: str) -> bool:
+        """Return whether the process with this id is gone."""
+        ...
+
+    def release(self) -> None:
+        """End the ownership; what is still held can be taken over."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
 class Owner:
     """This process as the holder of runs and messages, until `release` or its death."""
 
     def __init__(self, owner_id: str, path: Path, descriptor: int) -> None:
-        self.id = owner_id
+        self.id: str = owner_id
         self._path = path
         self._descriptor: int | None = descriptor
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from monitor.store.tables import pauses
+from monitor.store.upserts import insert
 
 
 def names(now: datetime) -> Select[Any]:
@@ -26,7 +26,7 @@ def add(connection: Connection, watch: str, until: datetime | None, now: datetim
     """Pause a watch, or pause it anew; pauses that are over are forgotten."""
     connection.execute(delete(pauses).where(pauses.c.until <= now))
     row = {"until": until}
-    added = insert(pauses).values(watch=watch, since=now, **row)
+    added = insert(connection, pauses).values(watch=watch, since=now, **row)
     connection.execute(added.on_conflict_do_update(index_elements=["watch"], set_=row))
 
 

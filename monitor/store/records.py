@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -167,6 +167,22 @@ class Record:
             "finished_at": stamp(self.finished_at),
         } | ({"dry": True} if self.dry else {})
 
+    def whole(self, messages: Sequence[Delivery]) -> dict[str, Any]:
+        """Return the object of `show --json`: all of the record, and what was told of it."""
+        told = [
+            {
+                "target": m.target,
+                "kind": m.kind,
+                "state": m.state,
+                "attempts": m.attempts,
+                "event": m.event,
+                "error": m.error,
+            }
+            for m in messages
+        ]
+        found = {"attempt": self.attempt, "dry": self.dry, "raw": self.raw, "messages": told}
+        return self.as_json() | found | {"coerced": self.coerced, "looks": self.looks}
+
 
 def stamp(instant: datetime | None) -> str | None:
     """Return an instant as RFC 3339 in UTC with `Z`, to the second where it is whole, else to the millisecond."""
@@ -199,8 +215,9 @@ class Existing:
 class StartLimits:
     """What may stop a run from being started, checked in the transaction that would begin it (reliability.md A5, A6).
 
-    `per_watch` and `in_all` are the most runs since `day_start`, None for no ceiling. `key_digest` names the API key
-    that the request would carry. `probe` lets the run through an open stop at any time: somebody asked for it by hand.
+    `per_watch` and `in_all` are the most runs since `day_start`, `usd_in_all` the most dollars at `usd_per_step`, None
+    for no ceiling. `key_digest` names the API key that the request would carry. `probe` lets the run through an open
+    stop at any time: somebody asked for it by hand.
     """
 
     per_watch: int | None
@@ -208,6 +225,8 @@ class StartLimits:
     day_start: datetime
     key_digest: str | None
     probe: bool = False
+    usd_in_all: float | None = None
+    usd_per_step: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

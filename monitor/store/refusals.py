@@ -9,10 +9,10 @@ from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from monitor.store.records import Refusal
 from monitor.store.tables import outbox, refusals
+from monitor.store.upserts import insert
 
 
 def opened(connection: Connection, refusal: Refusal, error: str, now: datetime) -> bool:
@@ -26,7 +26,7 @@ def opened(connection: Connection, refusal: Refusal, error: str, now: datetime) 
     tell = bool(refusal.deliveries) and (before is None or worse or not before.announced)
     if before is None:
         row = {"target": refusal.target, "since": now, "error": error, "whole": refusal.whole, "announced": tell}
-        connection.execute(insert(refusals).values(**row))
+        connection.execute(insert(connection, refusals).values(**row))
     elif worse or tell:
         changed = {"error": error, "whole": refusal.whole or before.whole, "announced": tell or before.announced}
         connection.execute(update(refusals).where(where).values(**changed))

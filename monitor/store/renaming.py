@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from monitor.errors import StoreConflict, UsageError
-from monitor.store import pauses, seen
+from monitor.store import orders, pauses, seen
 from monitor.store.tables import UNFINISHED, outbox, retries, runs, watch_state
 
 
@@ -29,4 +29,5 @@ def rename(connection: Connection, old: str, new: str, now: datetime) -> int:
         connection.execute(update(table).where(table.c.watch == old).values(watch=new))
     seen.rename(connection, old, new)
     pauses.rename(connection, old, new)
+    orders.rename(connection, old, new)
     return moved

@@ -20,8 +20,9 @@ _FIRST_VERDICT = (
     .scalar_subquery()
     .label("rejudged_from")
 )
-WHOLE: Select[Any] = select(runs, _FIRST_VERDICT)
-RECORDS: Select[Any] = select(*(column for column in runs.c if column.name not in {"goal", "terminal"}), _FIRST_VERDICT)
+WHOLE: Select[Any] = select(*(column for column in runs.c if column.name != "progress"), _FIRST_VERDICT)
+_UNREAD = {"goal", "terminal", "progress"}  # of a record that is listed
+RECORDS: Select[Any] = select(*(column for column in runs.c if column.name not in _UNREAD), _FIRST_VERDICT)
 RAW_RECORDS = RECORDS.add_columns(runs.c.terminal)
 STOPS = select(stops)
 JUDGEMENTS = select(*(column for column in judgements.c if column.name not in {"id", "run"}))

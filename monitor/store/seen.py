@@ -9,9 +9,9 @@ from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from monitor.store.tables import marks
+from monitor.store.upserts import insert
 
 _PREFIX = "seen:"
 
@@ -27,7 +27,7 @@ def add(connection: Connection, watches: Collection[str], now: datetime) -> None
     """Remember watches that are seen now; one that was seen before keeps its instant."""
     if watches:
         rows = [{"name": _PREFIX + watch, "at": now} for watch in watches]
-        connection.execute(insert(marks).on_conflict_do_nothing(), rows)
+        connection.execute(insert(connection, marks).on_conflict_do_nothing(), rows)
 
 
 def forget(connection: Connection, watches: Collection[str]) -> None:

@@ -18,7 +18,13 @@ import sqlalchemy.exc
 from monitor.errors import StoreBusy, StoreCorrupt, StoreError, StoreNewer, StoreUnwritable, UsageError
 
 APPLICATION_ID = 0x676D6F6E  # "gmon", in the header of every file that is ours
-REVISIONS = ("0001", "0002", "0003")  # every migration in order; a test holds it against the packaged ones
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+)  # every migration in order; a test holds it against the packaged ones
 BUSY_TIMEOUT = 10.0  # seconds (reliability.md row 100)
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -59,7 +65,9 @@ def path_of(url_or_path: str) -> Path:
     elif scheme == "sqlite" and rest.startswith("/"):
         path = rest[1:]
     elif scheme.partition("+")[0] in {"postgresql", "postgres"}:
-        raise UsageError("a store on PostgreSQL is not supported yet", hint="use a path or sqlite:///path")
+        raise UsageError(
+            "this is done with a file, not with a store on PostgreSQL", hint="use a path or sqlite:///path"
+        )
     else:
         raise UsageError(f"{scheme}:// is no store that this program knows", hint="use a path or sqlite:///path")
     if not path or path == ":memory:":

@@ -11,11 +11,11 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from monitor.store import history, rows
 from monitor.store.records import NewStop, Refused, StartLimits, Stop, stamp
 from monitor.store.tables import UNFINISHED, marks, notices, runs, stops
+from monitor.store.upserts import insert
 from monitor.watch.run import Run
 
 PROBES = {"auth": timedelta(minutes=5), "billing": timedelta(hours=1)}  # reliability.md, override of A6
@@ -75,6 +75,11 @@ def _ceiling(connection: Connection, watch: str, limits: StartLimits) -> Refused
         if used >= limits.in_all:
             why = f"{used} of {limits.in_all} runs a day of all watches are used up since {since}"
             return Refused("CEILING", why, whole=True)
+    if limits.usd_in_all is not None:
+        spent = round(history.steps_since(connection, limits.day_start) * limits.usd_per_step, 6)
+        if spent >= limits.usd_in_all:
+            why = f"about ${spent:,.2f} of ${limits.usd_in_all:,.2f} a day of all watches are spent since {since}"
+            return Refused("CEILING", why, whole=True)
     return None
 
 
@@ -94,7 +99,7 @@ def opened(connection: Connection, stop: NewStop, run: str, now: datetime) -> bo
         "key_digest": stop.key_digest,
         "run": run,
     }
-    return connection.execute(insert(stops).values(**row).on_conflict_do_nothing()).rowcount == 1
+    return connection.execute(insert(connection, stops).values(**row).on_conflict_do_nothing()).rowcount == 1
 
 
 def closed(connection: Connection, kind: str, *, proved_by: str | None = None) -> Stop | None:
@@ -121,7 +126,9 @@ def probe_claimed(connection: Connection, kind: str, now: datetime) -> bool:
 
 def first_time(connection: Connection, key: str, now: datetime) -> bool:
     """Remember that something was told; False when it was before."""
-    return connection.execute(insert(notices).values(key=key, at=now).on_conflict_do_nothing()).rowcount == 1
+    return (
+        connection.execute(insert(connection, notices).values(key=key, at=now).on_conflict_do_nothing()).rowcount == 1
+    )
 
 
 def forget(connection: Connection, before: datetime) -> int:

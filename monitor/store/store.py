@@ -19,11 +19,13 @@ from ulid import ULID
 
 from monitor.agent.outcome import Outcome
 from monitor.judge.decision import Decision, Verdict, WatchState
-from monitor.store import judging, opening, sqlite, stops, terminal
+from monitor.store import database, judging, opening, stops, terminal
 from monitor.store.archive import Archive
 from monitor.store.brakes import Brakes
 from monitor.store.database import Database
+from monitor.store.logbook import Logbook
 from monitor.store.outbox import Outbox
+from monitor.store.part import STARTS, of_run, of_watch
 from monitor.store.records import (
     Begun,
     EndedStop,
@@ -42,7 +44,7 @@ from monitor.watch.run import Run, Trigger, new_id
 __all__ = ["Begun", "Existing", "Refused", "StartLimits", "Store"]
 
 
-class Store(Brakes, Archive, Outbox, Upkeep):
+class Store(Brakes, Archive, Outbox, Logbook, Upkeep):
     """The database of one workspace; open it with `Store.open`.
 
     Runs, from intent to judged, are here; the rest is in the parts that it is made of.
@@ -54,13 +56,22 @@ class Store(Brakes, Archive, Outbox, Upkeep):
         self._last_id = ""
 
     @classmethod
-    def open(cls, url_or_path: str, *, create: bool = True, busy_timeout: float = sqlite.BUSY_TIMEOUT) -> Store:
+    def open(
+        cls,
+        url_or_path: str,
+        *,
+        create: bool = True,
+        busy_timeout: float = database.BUSY_TIMEOUT,
+        folder: Path | None = None,
+    ) -> Store:
         """Open the store, making or migrating it where needed; `busy_timeout` in seconds.
 
-        Raises UsageError (not a path or sqlite URL), StoreNewer and StoreCorrupt (the file is left as it is),
-        StoreBusy, StoreUnwritable, and StoreError when there is no store and `create` is False.
+        `folder` is where this machine keeps files beside a database on PostgreSQL (default: the current folder's
+        `state`). Raises UsageError (neither a path nor a URL of a database that we know), StoreNewer and StoreCorrupt
+        (the database is left as it is), StoreBusy, StoreUnwritable, and StoreError when there is no store and `create`
+        is False.
         """
-        return cls(Database.open(sqlite.path_of(url_or_path), create=create, busy_timeout=busy_timeout))
+        return cls(database.opened(url_or_path, create=create, busy_timeout=busy_timeout, folder=folder))
 
     def close(self) -> None:
         """Close every connection; calls that follow raise StoreError."""
@@ -74,14 +85,13 @@ class Store(Brakes, Archive, Outbox, Upkeep):
 
     @property
     def path(self) -> Path:
-        """The database file; its folder is the state folder."""
+        """The database file, or what stands for a database elsewhere; its folder is this machine's state folder."""
         return self._database.path
 
     @property
     def journal(self) -> str:
         """How commits reach the disk, in words, for `doctor` (reliability.md R1)."""
-        journal = self._database.journal
-        return f"{journal.mode}, synchronous {journal.synchronous}"
+        return self._database.durability
 
     # Runs, from intent to settled
 
@@ -104,7 +114,7 @@ class Store(Brakes, Archive, Outbox, Upkeep):
         an AUTH stop of another key is closed.
         """
         fields = {"goal": goal, "generation": generation, "owner": owner, "opened_at": now, "updated_at": now}
-        with self._database.write() as connection:
+        with self._database.write(STARTS, of_watch(run.watch)) as connection:
             answer = opening.begin(connection, run, fields, limits)
         if isinstance(answer, Begun):
             self._held[run.id] = owner
@@ -118,7 +128,7 @@ class Store(Brakes, Archive, Outbox, Upkeep):
         `replaces` is a remote id that proved to be another's: it gives way, and so does the url stored with it.
         """
         fields = {"updated_at": now} | ({"streaming_url": streaming_url} if streaming_url or replaces else {})
-        with self._database.write() as connection:
+        with self._database.write(of_run(row_id)) as connection:
             opening.accept(connection, row_id, self._owner_of(row_id), remote_run_id, fields, replaces)
 
     def restate(self, row_id: str, goal: str, key_digest: str, now: datetime) -> None:
@@ -132,7 +142,7 @@ class Store(Brakes, Archive, Outbox, Upkeep):
 
     def settle(self, row_id: str, outcome: Outcome, now: datetime) -> None:
         """Commit how a run ended, raw record included, before it is judged (B6); StoreConflict as above."""
-        with self._database.write() as connection:
+        with self._database.write(of_run(row_id)) as connection:
             opening.settle(connection, row_id, self._owner_of(row_id), outcome, now)
 
     outcome_of = staticmethod(terminal.outcome_of)
@@ -186,7 +196,7 @@ class Store(Brakes, Archive, Outbox, Upkeep):
         if (next_run is None) != (later is None):
             raise ValueError("a decision with a retry or a check needs its run, and one without takes none")
         told = 0 if run.dry else len({each.event for each in deliveries})
-        with self._database.write() as connection:
+        with self._database.write(of_watch(run.watch), *([STARTS] if stops else [])) as connection:
             holder = owner or self._owner_of(run.id)
             record = judging.judge(connection, run, holder, outcome, decision, now, told)
             if not run.dry:
@@ -237,7 +247,7 @@ class Store(Brakes, Archive, Outbox, Upkeep):
         Returns None, with nothing written, when the occurrence has a row already.
         """
         fields = opening.skip_fields(verdict, code, reason, now)
-        with self._database.write() as connection:
+        with self._database.write(of_watch(watch)) as connection:
             run = Run(self._skip_id(now), watch, due_at, 1, trigger)
             record = opening.skip(connection, run, fields)
             if record is not None and notice is not None:

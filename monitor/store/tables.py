@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from monitor.store.columns import Instant, Name, Packed, Words
+from monitor.store.columns import Instant, Name, Number, Packed, Words
 
 metadata = MetaData()
 
@@ -58,6 +58,7 @@ runs = Table(
     Column("terminal", Packed),  # the whole Outcome, `terminal.as_json`
     Column("coerced", Packed),
     Column("looks", Packed),  # what each rule made of the record
+    Column("progress", Packed),  # the agent's steps as they were shown
     UniqueConstraint("watch", "due_at", "attempt", name="runs_occurrence"),
     CheckConstraint("stage IN ('intent', 'accepted', 'settled', 'judged')", name="runs_stage"),
     CheckConstraint("(stage = 'judged') = (verdict IS NOT NULL)", name="runs_judged"),
@@ -67,8 +68,11 @@ UNFINISHED = text("stage <> 'judged'")
 Index("runs_unfinished", runs.c.watch, unique=True, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
 Index("runs_history", runs.c.watch, runs.c.id)
 Index("runs_verdicts", runs.c.watch, runs.c.verdict, runs.c.id)
-Index("runs_opened", runs.c.opened_at, runs.c.watch)
+Index("runs_opened", runs.c.opened_at, runs.c.watch, runs.c.steps)  # spending by day and watch, without the rows
 Index("runs_remote", runs.c.run_id)
+# A query uses this index only where it carries exactly this text.
+NEWS = text("verdict IN ('CHANGED', 'INVALID', 'FAILED')")
+Index("runs_news", runs.c.verdict, runs.c.id, sqlite_where=NEWS, postgresql_where=NEWS)
 
 watch_state = Table(
     "watch_state",
@@ -106,7 +110,7 @@ retries = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True, nullable=False),
+    Column("id", Number, primary_key=True, autoincrement=True, nullable=False),
     Column("event", Name, nullable=False),
     Column("run", Name, ForeignKey("runs.id"), nullable=False),
     Column("watch", Name, nullable=False),
@@ -137,6 +141,7 @@ Index("outbox_open", outbox.c.watch, outbox.c.target, outbox.c.id, sqlite_where=
 Index("outbox_waiting", outbox.c.target, outbox.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
 Index("outbox_states", outbox.c.state, outbox.c.next_at)
 Index("outbox_run", outbox.c.run)
+Index("outbox_watch", outbox.c.watch, outbox.c.id)
 
 # A target that refused a message for good, until it takes one again (reliability.md C4).
 refusals = Table(
@@ -193,7 +198,7 @@ Index("notices_at", notices.c.at)
 judgements = Table(
     "judgements",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True, nullable=False),
+    Column("id", Number, primary_key=True, autoincrement=True, nullable=False),
     Column("run", Name, ForeignKey("runs.id"), nullable=False),
     Column("replaced_at", Instant, nullable=False),
     Column("generation", Name, nullable=False),
@@ -215,4 +220,41 @@ definitions = Table(
     Column("digests", Packed, nullable=False),
     Column("runs_a_month", Integer, nullable=False),
     Column("loaded_at", Instant, nullable=False),
+)
+
+# What people ordered, by whom and when; `result` is NULL until it is carried out.
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("who", Words, nullable=False),
+    Column("action", Name, nullable=False),
+    Column("subject", Name, nullable=False),
+    Column("watch", Name, nullable=False),  # empty where it concerns none, such as the test of a target
+    Column("result", Words),
+    sqlite_autoincrement=True,
+)
+Index("orders_watch", orders.c.watch, orders.c.id)
+
+# When the daemon last read the definitions anew, and what it made of them; one row, `name` is always "last".
+reloads = Table(
+    "reloads",
+    metadata,
+    Column("name", Name, primary_key=True, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("said", Packed, nullable=False),
+)
+
+# The processes that write: who they are, their newest sign of life, and how many transactions they committed. Where the
+# row is gone, the process was taken for dead and writes no more. Only PostgreSQL needs them: a file has locks.
+writers = Table(
+    "writers",
+    metadata,
+    Column("id", Name, primary_key=True, nullable=False),
+    Column("host", Name, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("beat_at", Instant, nullable=False),
+    Column("commits", Number, nullable=False),
 )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from monitor.store import copies, definitions, heartbeats, history, renaming, retention
-from monitor.store.definitions import Loaded
+from monitor.store import definitions, heartbeats, history, renaming, retention
+from monitor.store.definitions import Loaded, Reload
 from monitor.store.heartbeats import Heartbeat
+from monitor.store.owners import Holder
 from monitor.store.part import Part
 
 _REST = 0.02  # seconds between two slices: other processes poll for the write lock
@@ -20,19 +21,35 @@ class Upkeep(Part):
     """Health, retention, backup, and a watch's new name."""
 
     def probe_write(self, now: datetime) -> None:
-        """Prove with a small commit that the store can be written; called before every POST (reliability.md R3)."""
-        with self._database.write() as connection:
-            history.mark(connection, "probe", now)
+        """Prove with a small commit that the store can be written; called before every POST (reliability.md R3).
+
+        The row is made anew: SQLite writes nothing for an update that leaves a row as it is, so a probe that is
+        repeated with the same `now` would prove nothing (found by `campaign disk`, case 77).
+        """
+        with self._database.write("probe") as connection:
+            history.mark_anew(connection, "probe", now)
 
     def beat(self, parts: Collection[str], now: datetime, until: datetime) -> None:
         """Mark parts of a daemon as moving; the next mark is due by `until`, both on the machine's clock (C10)."""
-        with self._database.write() as connection:
+        with self._database.write("beat") as connection:
             heartbeats.beat(connection, parts, now, until)
 
-    def run_definitions(self, found: Mapping[str, Loaded], now: datetime) -> None:
-        """Write what the daemon runs from now on, for `monitor plan`."""
+    def run_definitions(self, found: Mapping[str, Loaded], now: datetime, problems: Sequence[Any] = ()) -> None:
+        """Write what the daemon runs from now on, for `monitor plan`, and the problems of the others, as JSON."""
         with self._database.write() as connection:
             definitions.replace(connection, found, now)
+            definitions.reloaded(connection, Reload(now, added=tuple(found), problems=tuple(problems)))
+
+    def redefine(self, found: Mapping[str, Loaded], gone: Collection[str], reload: Reload, now: datetime) -> None:
+        """Write what a reload changed of what the daemon runs, and the reload itself, in one transaction."""
+        with self._database.write() as connection:
+            definitions.change(connection, found, gone, now)
+            definitions.reloaded(connection, reload)
+
+    def last_reload(self) -> Reload | None:
+        """Return when a daemon last read the definitions and what came of it; None where none ever ran."""
+        with self._database.read() as connection:
+            return definitions.last_reload(connection)
 
     def definitions(self) -> dict[str, Loaded]:
         """Return what the daemon runs, by watch."""
@@ -52,7 +69,8 @@ class Upkeep(Part):
     def integrity(self) -> list[str]:
         """Return what is wrong with the database, in words; an empty list when it is sound. Reads the whole file."""
         with self._database.read() as connection:
-            return history.damage(connection)
+            damage = self._database.damage(connection)
+            return damage or history.disagreements(connection)  # what damaged tables say is worth nothing
 
     def prune(
         self,
@@ -99,17 +117,22 @@ class Upkeep(Part):
 
     def _shrunk(self, pages: int) -> bool:
         with self._database.write() as connection:
-            return retention.shrink(connection, pages)
+            return self._database.shrink(connection, pages)
 
     def backup(self, target: Path) -> None:
         """Write a consistent, verified copy while others go on reading and writing (reliability.md R9).
 
         Mode 0600, on the disk when this returns, whole or not there. Raises UsageError when `target` exists.
         """
-        with self._database.read() as connection:
-            source = connection.connection.driver_connection
-            assert isinstance(source, sqlite3.Connection)
-            copies.write(source, target)
+        self._database.backup(target)
+
+    def owner(self) -> Holder:
+        """Return this process as the holder of runs and messages, until its `release` or its death."""
+        return self._database.owner()
+
+    def daemon_is_gone(self) -> bool:
+        """Return True when the daemon that ran last did not end by itself; False where that cannot be known."""
+        return self._database.daemon_is_gone()
 
     def rename(self, old: str, new: str, now: datetime) -> int:
         """Move the records, state, messages and retries of a watch to another name; returns how many records.

@@ -7,7 +7,7 @@ check, nor when or where a watch runs.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from monitor.files import documents, validation
 from monitor.files.documents import Document
 from monitor.files.problems import Problem, in_order
 from monitor.watch import names
+from monitor.watch.defaults import completed
 from monitor.watch.findings import Check
 from monitor.watch.listing import watch_files
 from monitor.watch.model import Watch
@@ -77,13 +78,14 @@ def load(
     defaults: Document | None = None,
     default_timezone: str | None = None,
     only: Sequence[Path] | None = None,
+    tags: Mapping[str, Document] | None = None,
 ) -> Loaded:
     """Return the watches of the workspace `root`, or of the files `only`; never raises for what files hold.
 
-    `defaults` is merged under every watch; `default_timezone` is an IANA name for watches that name none. Problems of
-    files that stand outside the workspace are shown with the path as it was given.
+    `defaults` is merged under every watch, what `tags` has of its tags above it; `default_timezone` is an IANA name for
+    watches that name none. Problems of files outside the workspace are shown with the path as it was given.
     """
-    loading = _Loading(root, (misplaced_references, *checks), defaults, default_timezone)
+    loading = _Loading(root, (misplaced_references, *checks), defaults, default_timezone, tags or {})
     for path in loading.files() if only is None else loading.chosen(only):
         loading.file(path)
     return loading.result()
@@ -114,6 +116,7 @@ class _Loading:
     checks: Sequence[Check]
     defaults: Document | None
     default_timezone: str | None
+    tags: Mapping[str, Document]
     problems: list[tuple[str, Problem]] = field(default_factory=list)
     entries: list[_Entry] = field(default_factory=list)
     refused: dict[str, list[tuple[str, Problem]]] = field(default_factory=dict)
@@ -186,7 +189,7 @@ class _Loading:
             )
             return
         self._note_name(document, path)
-        whole = document.over(self.defaults) if self.defaults else document
+        whole = completed(document, self.tags, self.defaults)
         whole, schema_problems = self.schemas.grafted(whole, path)
         candidate, problems = self._validated(whole, path, no_schema=bool(schema_problems))
         found = [*schema_problems, *problems]

@@ -46,10 +46,17 @@ def say(store: Store, clock: SimulatedClock | WallClock, watch: str, targets: It
 
 
 async def rounds(box: Outbox, clock: SimulatedClock, seconds: float) -> None:
-    """Let the outbox do for so long what a daemon's does: send what is ready, wait, look again."""
-    end = clock.elapsed + seconds
+    """Let the outbox do for so long what a daemon's does: send what is ready, wait, look again.
+
+    What two looks in a row found nothing to do for is the same at every further one, so those are left out.
+    """
+    end, idle = clock.elapsed + seconds, 0
     while True:
         wait = await box.turn()
+        counts = box._store.outbox_counts()
+        idle = 0 if counts["pending"] or counts["sending"] else idle + 1
+        if idle > 1:
+            wait = max(wait, end - clock.elapsed)
         if box._sends:
             await asyncio.gather(*box._sends)
             continue

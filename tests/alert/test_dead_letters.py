@@ -47,6 +47,7 @@ def announced(sink: WebhookSink) -> list[str]:
 async def test_the_others_are_told_once_of_a_target_that_refuses(
     store: Store, clock: SimulatedClock, sinks: Sinks
 ) -> None:
+    """C4."""
     box = box_of(store, clock, named(sinks), told={"a": BOTH, "b": BOTH})
     for _ in range(3):
         for watch in ("a", "b"):
@@ -93,6 +94,7 @@ async def test_a_watch_with_one_target_has_nobody_to_tell_until_another_watch_ha
 async def test_a_changed_definition_takes_up_the_dead_letters(
     store: Store, clock: SimulatedClock, sinks: Sinks
 ) -> None:
+    """C4."""
     targets = named(sinks)
     box = box_of(store, clock, targets, told={"a": BOTH})
     sent = [say(store, clock, "a", ["bad"]), say(store, clock, "a", ["bad"])]
@@ -155,6 +157,7 @@ async def test_three_days_without_any_target_is_seen(store: Store, clock: Simula
 async def test_by_hand_a_dead_letter_is_tried_again_or_dropped(
     store: Store, clock: SimulatedClock, sinks: Sinks
 ) -> None:
+    """C4."""
     box = box_of(store, clock, named(sinks), told={"a": ["bad"]})
     first, second = say(store, clock, "a", ["bad"]), say(store, clock, "a", ["bad"])
     await rounds(box, clock, HOUR)

@@ -49,12 +49,14 @@ def test_a_mail_is_plain_text_even_when_a_page_wrote_markup() -> None:
 
 
 def test_a_repeated_copy_is_marked() -> None:
+    """C2."""
     with WebhookSink() as sink:
         deliver.send(sink.apprise_url(), delivery(repeat=True))
     assert sink.received[0].json["message"].endswith("(possible repeat: an earlier copy may have arrived)")
 
 
 def test_an_empty_body_is_never_sent() -> None:
+    """C6."""
     with WebhookSink() as sink:
         deliver.send(sink.apprise_url(), delivery(body=" "))
     assert sink.received[0].json["message"] == delivery().title
@@ -81,6 +83,8 @@ def test_a_target_that_refuses_us_is_tried_once_more_later(status: int) -> None:
 
 
 def test_a_message_refused_for_its_length_is_sent_in_short() -> None:
+    """C5."""
+
     def at_most(request: Received) -> Answer:
         return Answer(413 if len(request.json["message"]) > 2_000 else 200)
 
@@ -94,6 +98,7 @@ def test_a_message_refused_for_its_length_is_sent_in_short() -> None:
 
 @pytest.mark.parametrize("body", ["short", "x" * 3_000])
 def test_a_message_refused_in_short_too_is_permanent(body: str) -> None:
+    """C5."""
     with WebhookSink(Answer(400)) as sink:
         error = refused(sink.apprise_url(), body=body)
     assert isinstance(error, deliver.ContentError)
@@ -111,6 +116,7 @@ def test_no_redirect_is_followed(status: int, query: str) -> None:
 
 
 def test_a_failed_optional_service_is_no_success() -> None:
+    """C6."""
     with WebhookSink(Answer(500)) as sink:
         assert refused(sink.apprise_url() + "?optional=yes").message == "json: answered 500"
 
@@ -158,11 +164,13 @@ def test_a_mail_server_that_refuses_is_no_success() -> None:
     [(None, "none"), (False, "false"), (True, "a bare True is not apprise's word")],
 )
 def test_only_apprises_own_success_counts(result: object, why: str) -> None:
+    """C6."""
     assert not deliver.taken(result), why
 
 
 @pytest.mark.parametrize("status", ["FAILURE", "NOMATCH", "PARTIAL", "TIMEOUT", "SUCCESS"])
 def test_no_status_without_exactly_one_service_counts(status: str) -> None:
+    """C6."""
     from apprise.result import AppriseResult, AppriseResultStatus
 
     assert not deliver.taken(AppriseResult(AppriseResultStatus[status]))
@@ -230,6 +238,7 @@ def test_other_users_of_requests_are_left_alone() -> None:
 
 
 def test_a_plugin_that_fails_is_a_failed_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """C6."""
     import apprise
 
     def explode(*_: object, **__: object) -> None:

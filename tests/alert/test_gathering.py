@@ -100,6 +100,8 @@ async def test_groups_are_by_watch_or_by_tag(
 async def test_a_digest_that_is_too_long_is_halved_down_to_single_messages(
     store: Store, clock: SimulatedClock, sink: WebhookSink
 ) -> None:
+    """C5."""
+
     def takes_little(request: Received) -> Answer:
         return Answer(413 if len(EVENT.findall(request.json["message"])) > 1 else 200)
 
@@ -114,6 +116,8 @@ async def test_a_digest_that_is_too_long_is_halved_down_to_single_messages(
 async def test_one_message_that_is_refused_does_not_hold_up_those_beside_it(
     store: Store, clock: SimulatedClock, sink: WebhookSink
 ) -> None:
+    """C3, C7."""
+
     def not_of_b(request: Received) -> Answer:
         return Answer(400 if "b: poison" in request.json["message"] + request.json["title"] else 200)
 
@@ -129,6 +133,20 @@ async def test_one_message_that_is_refused_does_not_hold_up_those_beside_it(
     assert states[behind] == "pending", "it does not overtake"
     await rounds(box, clock, 1_300)
     assert sorted(row.state for row in store.outbox()) == ["dead", "done", "done", "done"]
+
+
+async def test_an_older_message_that_waits_keeps_the_newer_ones_of_its_watch_out_of_a_digest(
+    store: Store, clock: SimulatedClock, sink: WebhookSink
+) -> None:
+    """C7."""
+    sink.always = lambda request: Answer(400 if "poison" in request.json["title"] else 200)
+    say(store, clock, "b", ["ops"], "poison")
+    box = box_of(store, clock, {"ops": sink.apprise_url()})
+    await rounds(box, clock, 15)
+    sent = [say(store, clock, watch, ["ops"]) for watch in ("a", "b", "c")]
+    await rounds(box, clock, 15)
+    states = {row.event: row.state for row in store.outbox()}
+    assert [states[event] for event in sent] == ["done", "pending", "done"]
 
 
 async def test_a_message_that_a_service_fails_of_does_not_hold_up_its_digest_for_days(
@@ -150,7 +168,7 @@ async def test_a_message_that_a_service_fails_of_does_not_hold_up_its_digest_for
 async def test_an_outage_gives_digests_back_together_and_in_order(
     store: Store, clock: SimulatedClock, sink: WebhookSink
 ) -> None:
-    """71 hours without a target, then everything, in order."""
+    """C7: 71 hours without a target, then everything, in order."""
     sink.always = Answer(503)
     box = box_of(store, clock, {"ops": sink.apprise_url()})
     box.pace = replace(box.pace, look=3_600, first=600, longest=3 * 3_600)
@@ -174,6 +192,7 @@ async def test_an_outage_gives_digests_back_together_and_in_order(
 async def test_retry_after_leaves_the_target_alone_altogether(
     store: Store, clock: SimulatedClock, sink: WebhookSink
 ) -> None:
+    """C4."""
     sink.script(Answer(429, headers={"Retry-After": "1200"}))
     box = box_of(store, clock, {"ops": sink.apprise_url()})
     say(store, clock, "a", ["ops"])
@@ -183,6 +202,38 @@ async def test_retry_after_leaves_the_target_alone_altogether(
     assert len(sink.received) == 1
     await rounds(box, clock, 200)
     assert store.outbox_counts()["pending"] == 0
+
+
+async def test_retry_after_is_kept_over_a_restart(store: Store, clock: SimulatedClock, sink: WebhookSink) -> None:
+    sink.script(Answer(429, headers={"Retry-After": "1200"}))
+    say(store, clock, "a", ["ops"])
+    await rounds(box_of(store, clock, {"ops": sink.apprise_url()}), clock, 30)
+    say(store, clock, "b", ["ops"])
+    again = box_of(store, clock, {"ops": sink.apprise_url()})
+    await rounds(again, clock, 1_100)
+    assert len(sink.received) == 1
+    await rounds(again, clock, 200)
+    assert store.outbox_counts()["pending"] == 0
+
+
+async def test_a_clock_that_is_stepped_back_holds_up_no_message(
+    store: Store, clock: SimulatedClock, sink: WebhookSink
+) -> None:
+    """A machine that began with a wrong year writes messages for then; so do tries and a Retry-After."""
+    sink.always = lambda request: Answer(503 if "/bad" in request.path else 200)
+    targets = {"bad": sink.apprise_url("bad"), "good": sink.apprise_url("good"), "slow": sink.apprise_url("slow")}
+    box = box_of(store, clock, targets)
+    sink.script(Answer(429, headers={"Retry-After": "3000"}))
+    say(store, clock, "a", ["slow"])
+    await rounds(box, clock, 60)
+    say(store, clock, "b", ["bad"])
+    await rounds(box, clock, 60)
+    fresh = say(store, clock, "c", ["good", "slow"])
+    clock.start -= timedelta(days=400)
+    sink.always = Answer()
+    await rounds(box, clock, 3_700)
+    assert store.outbox_counts() == {"pending": 0, "sending": 0, "dead": 0}
+    assert events(sink.received).count(fresh) == 2
 
 
 async def test_a_crash_within_the_send_sends_the_same_messages_again_marked(
@@ -211,7 +262,7 @@ async def test_a_mail_takes_a_digest_too(store: Store, clock: SimulatedClock) ->
 async def test_ten_thousand_messages_at_once_are_few_and_none_is_lost(
     store: Store, clock: SimulatedClock, sink: WebhookSink
 ) -> None:
-    """reliability.md row 123."""
+    """C7: reliability.md row 123."""
     watches = [f"watch-{number % 2_500}" for number in range(10_000)]
     random.Random(5).shuffle(watches)
     sent = told_at_once(store, START, watches, "ops")
@@ -229,7 +280,7 @@ async def test_ten_thousand_messages_at_once_are_few_and_none_is_lost(
 
 
 async def test_a_target_that_hangs_delays_no_digest_of_another(store: Store, sink: WebhookSink) -> None:
-    """Row 116: less than 2 s, in real time."""
+    """C3: Row 116: less than 2 s, in real time."""
     import asyncio
 
     from monitor.clock import WallClock

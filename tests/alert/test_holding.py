@@ -70,6 +70,7 @@ async def test_what_is_not_held_passes_at_once_also_before_a_held_message_of_its
 async def test_a_restart_and_changed_settings_count_for_what_is_stored_already(
     store: Store, clock: SimulatedClock, sink: WebhookSink
 ) -> None:
+    """C9."""
     say(store, clock, "a", ["ops"])
     await rounds(box_of(store, clock, {"ops": sink.apprise_url()}, manners=QUIET), clock, 60)
     assert await box_of(store, clock, {"ops": sink.apprise_url()}, manners=QUIET).drain(5) == 1

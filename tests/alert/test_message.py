@@ -350,6 +350,7 @@ def test_a_long_message_is_shortened_before_its_end() -> None:
 @given(HOSTILE, HOSTILE, st.integers(-1, 300), st.integers(1, 600))
 @settings(deadline=None, max_examples=100)
 def test_no_limit_is_exceeded_and_no_event_is_lost(title: str, head: str, title_max: int, body_max: int) -> None:
+    """C5."""
     body = f"{head}\n\nhttps://shop.example/x\nnow\nevent {EVENT}"
     shorter = fitted(title, body, title_max, body_max)
     assert len(shorter[0]) <= max(0, title_max)

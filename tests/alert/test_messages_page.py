@@ -54,6 +54,7 @@ def rows(story: str) -> list[tuple[list[str], str]]:
 
 @pytest.mark.parametrize(("every", "story"), STORIES)
 def test_each_story_of_incidents_goes_as_the_page_tells_it(every: str, story: str) -> None:
+    """C8."""
     watch = make_watch(drift=False, notify=["ops"])
     state, now, numbers = WatchState(), NOW, itertools.count()
     for words, message in rows(story):

@@ -74,6 +74,7 @@ async def arrived(sink: WebhookSink, count: int) -> list[str]:
 
 
 async def test_every_target_gets_the_message_once(store: Store, clock: SimulatedClock, sink: WebhookSink) -> None:
+    """C1."""
     event = told(store, START, "a", ["one", "two"])
     box = outbox(store, clock, {"one": sink.apprise_url("one"), "two": sink.apprise_url("two")})
     assert await box.drain(10) == 0
@@ -100,6 +101,7 @@ async def test_run_sends_what_comes_later_when_it_is_told(store: Store, sink: We
 
 
 async def test_a_target_that_hangs_delays_no_other(store: Store, sink: WebhookSink) -> None:
+    """C3."""
     clock = WallClock()
     with WebhookSink(Answer(hang=True)) as hanging:
         box = outbox(store, clock, {"bad": hanging.apprise_url(), "good": sink.apprise_url()})
@@ -120,6 +122,7 @@ async def test_a_target_that_hangs_delays_no_other(store: Store, sink: WebhookSi
 async def test_a_dead_target_for_three_days_less_an_hour_gets_everything_in_order(
     store: Store, clock: SimulatedClock, sink: WebhookSink
 ) -> None:
+    """C1, C4."""
     sink.always = Answer(503)
     box = outbox(store, clock, {"ops": sink.apprise_url()})
     for text in ("first", "second", "third"):
@@ -144,6 +147,7 @@ async def drained(box: Outbox, store: Store, clock: SimulatedClock) -> None:
 
 
 async def test_after_three_days_it_is_a_dead_letter(store: Store, clock: SimulatedClock, sink: WebhookSink) -> None:
+    """C4."""
     sink.always = Answer(500)
     told(store, clock.now(), "a", ["ops"])
     await drained(outbox(store, clock, {"ops": sink.apprise_url()}), store, clock)
@@ -164,6 +168,7 @@ async def test_a_refusal_is_tried_once_more_and_then_buried(
 
 
 async def test_retry_after_wins(store: Store, clock: SimulatedClock, sink: WebhookSink) -> None:
+    """C4."""
     sink.script(Answer(429, headers={"Retry-After": "1234"}))
     told(store, clock.now(), "a", ["ops"])
     box = outbox(store, clock, {"ops": sink.apprise_url()})
@@ -204,6 +209,7 @@ async def test_a_missing_secret_waits_for_it_and_names_it(store: Store, clock: S
 async def test_a_copy_after_no_answer_is_marked(
     store: Store, clock: SimulatedClock, sink: WebhookSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """C2."""
     monkeypatch.setattr(services, "READ_TIMEOUT", 0.3)
     sink.script(Answer(delay=0.6))
     told(store, clock.now(), "a", ["ops"])
@@ -212,6 +218,7 @@ async def test_a_copy_after_no_answer_is_marked(
 
 
 async def test_a_send_past_its_deadline_is_not_begun_again_until_it_ended(store: Store, sink: WebhookSink) -> None:
+    """C3."""
     clock = WallClock()
     sink.script(Answer(hang=True))
     box = outbox(store, clock, {"ops": sink.apprise_url()})
@@ -242,6 +249,7 @@ async def test_drain_is_bounded_and_says_what_is_left(store: Store, sink: Webhoo
 async def test_what_a_dead_sender_was_sending_comes_again_marked(
     store: Store, clock: SimulatedClock, sink: WebhookSink
 ) -> None:
+    """C1, C2."""
     told(store, clock.now(), "a", ["ops"])
     assert store.claim(clock.now(), 10, "dead process")
     assert store.release(lambda sender: sender == "dead process") == 1
@@ -264,6 +272,7 @@ class FailingCalls:
 
 
 async def test_a_busy_store_neither_loses_nor_doubles_a_message(store: Store, sink: WebhookSink) -> None:
+    """C2."""
     clock = WallClock(speed=50)
     told(store, clock.now(), "a", ["ops"])
     box = outbox(
@@ -281,6 +290,7 @@ async def test_a_busy_store_neither_loses_nor_doubles_a_message(store: Store, si
 
 
 async def test_a_claim_cut_by_the_end_is_given_back(store: Store, clock: SimulatedClock, sink: WebhookSink) -> None:
+    """C1."""
     told(store, clock.now(), "a", ["ops"])
     committed = asyncio.Event()
 
@@ -322,6 +332,7 @@ def row(attempts: int = 1, **changes: Any) -> Delivery:
 
 
 async def test_delays_double_up_to_an_hour_with_jitter() -> None:
+    """C4."""
     pace, chance = Pace(), random.Random(7)
     for attempts, ceiling in [(1, 5), (2, 10), (3, 20), (10, 2_560), (11, 3_600), (10_000, 3_600)]:
         delays = [pace.delay(attempts, None, chance) for _ in range(200)]

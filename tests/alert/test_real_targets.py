@@ -113,7 +113,7 @@ def test_a_very_long_alert_is_shortened_to_what_the_service_takes(service: Servi
     assert shown.title.startswith("espresso-machine: price 499 → 449 (-10%)")
     assert "price 499 → 449" in shown.text
     assert shown.text.rstrip().endswith(f"event {EVENT}")
-    assert shown.alive == ()
+    assert (shown.alive, service.refused) == ((), 0)
     assert plain(shown.whole)
 
 
@@ -196,7 +196,7 @@ def test_a_service_that_refuses_us_is_asked_once_more(service: Service, url: str
 
 @pytest.mark.parametrize("status", [400, 413, 422])
 def test_a_message_that_no_form_of_is_taken_is_given_up(service: Service, url: str, status: int) -> None:
-    """Row 113: the long form, then the short one, then a dead letter; never the same thing for ever."""
+    """C5: Row 113: the long form, then the short one, then a dead letter; never the same thing for ever."""
     service.refuse_all(status, {"error": "invalid_payload"})
     row = told(tuple(Change(f"/field_{at}", "changed", "a" * 150, "b" * 150) for at in range(80)))
     error = refused(url, row)

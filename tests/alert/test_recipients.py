@@ -97,7 +97,7 @@ async def test_a_reader_who_is_gone_floods_no_other(store: Store, clock: Simulat
 
 
 async def test_a_reader_who_is_late_gets_it_alone_and_unmarked(store: Store, clock: SimulatedClock) -> None:
-    """For half a day a server is full; every process that ends meanwhile sends nobody a copy."""
+    """C2: For half a day a server is full; every process that ends meanwhile sends nobody a copy."""
     with Post("450 mailbox full") as post:
         say(store, clock, "a", ["ops"])
         await processes(store, clock, {"ops": three(post)}, 12)
@@ -122,6 +122,7 @@ async def test_a_copy_to_somebody_who_is_gone_floods_no_other(store: Store, cloc
 async def test_a_digest_goes_to_the_others_only_and_newer_messages_to_everybody(
     store: Store, clock: SimulatedClock
 ) -> None:
+    """C7."""
     with Post("450 mailbox full") as post:
         urls = {"ops": three(post)}
         first = [say(store, clock, watch, ["ops"]) for watch in ("a", "b")]

@@ -28,8 +28,8 @@ from campaign.promises import (
 )
 
 KNOWN = promises.promises()
-IDS = [f"A{n}" for n in range(1, 8)] + [f"B{n}" for n in range(1, 11)] + [f"D{n}" for n in range(1, 8)]
-IDS += [f"R{n}" for n in range(1, 11)] + ["G1"]
+IDS = [f"A{n}" for n in range(1, 8)] + [f"B{n}" for n in range(1, 11)] + [f"C{n}" for n in range(1, 11)]
+IDS += [f"D{n}" for n in range(1, 8)] + [f"R{n}" for n in range(1, 11)] + ["G1"]
 TESTS = """
 from monitor.sums import add
 

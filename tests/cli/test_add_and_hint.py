@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from monitor.embedded.extract import extract
+from monitor.cli.add import named
+from monitor.embedded.extract import Extraction, extract
 from monitor.embedded.extract.document import Document
 from monitor.embedded.extract.shape import shape_of
 from monitor.embedded.pinpoint import Pinpointer
-from monitor.embedded.proposing import identifier, propose
+from monitor.embedded.proposing import Proposal, identifier, propose
 from monitor.embedded.selectors import stable
 from monitor.files import documents
 from monitor.files.inserting import inserted
@@ -41,6 +42,48 @@ def test_a_page_becomes_a_watch_that_loads_and_runs(embedded: Workspace, page: s
     ran = embedded("run", page, "--json")
     assert ran.json[0]["verdict"] == "BASELINE"
     assert "monitor validate" in said.err
+
+
+def test_the_file_says_what_was_found_and_each_property_of_a_product_is_described(embedded: Workspace) -> None:
+    said = embedded("add", "http://demo.localhost/espresso-machine", "--json")
+    properties = said.json["output_schema"]["properties"]
+    assert all("description" in each for each in properties.values())
+    goal = "Find the product's name, current price, currency and availability (whether it can be ordered now)."
+    assert said.json["goal"] == goal
+    text = (embedded.folder / "watches" / "espresso-machine.yaml").read_text()
+    assert "# found: 499" in text
+    assert 'cron: "@hourly"' in text
+
+
+ARTICLE = """<html lang="en"><head><title>Council approves bridge</title><meta property="og:type" content="article">
+<meta property="og:title" content="Council approves bridge"></head><body><article><h1>Council approves bridge</h1>
+<p class="byline">By <span class="author">Jane Roe</span></p><p>The council has approved it.</p></article></body></html>
+"""
+
+
+def test_a_goal_names_what_the_page_holds_and_nothing_else() -> None:
+    found = propose(ARTICLE, "https://news.example/2026/11/council")
+    assert (found.kind, found.goal) == ("article", "Find the article's title and author.")
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "expected"),
+    [
+        ("https://shop.example/de/espresso-machine.html?ref=x", "Aurora Duo", "espresso-machine"),
+        ("https://shop.example/p/12345", "Aurora Duo", "aurora-duo"),
+        ("https://shop.example/p/12345.html", "Käse-Löffel Größe 3", "kaese-loeffel-groesse-3"),
+        ("https://shop.example/product/index.php", "Łódź żółw", "lodz-zolw"),
+        ("https://www.shop.example/", None, "shop-example-product"),
+        ("https://shop.example/%D1%86%D0%B5%D0%BD%D0%B0", "цена", "shop-example-product"),
+        ("https://shop.example/a/" + "very-" * 20 + "long", None, "very-very-very-very-very-very-very-very"),
+        ("https://shop.example/" + "x" * 90, None, "x" * 40),
+    ],
+)
+def test_a_watch_is_named_by_its_path_else_by_what_the_page_is_called(
+    url: str, name: str | None, expected: str
+) -> None:
+    found = Extraction({"name": name, "price": 1.0})
+    assert named(url, Proposal("product", "g", {}, found)) == expected
 
 
 def test_an_existing_watch_is_never_overwritten(embedded: Workspace) -> None:

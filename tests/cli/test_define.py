@@ -231,3 +231,17 @@ def test_an_unknown_command_and_a_wrong_option_exit_2(workspace: Workspace) -> N
         said = workspace(*arguments)
         assert said.code == 2
         assert said.err.count("\n") == 1
+
+
+def test_validate_sums_the_cost_of_a_month_and_holds_it_against_the_ceilings(workspace: Workspace) -> None:
+    """`spending` of monitor.yaml: the price of a step, and a warning before the runs that would be skipped."""
+    workspace.settings("spending: {usd_per_step: 0.5, usd_per_day: 10, runs_per_day: 90}\n")
+    for name in ("a", "b"):
+        workspace.watch(name)
+    said = workspace("validate")
+    assert said.code == 0
+    assert "in all about 2,880 runs a month, about $4,320.00 (at 3 steps a run, $0.5 a step)" in said.out
+    assert "warning: that is more than spending.runs_per_day lets through (90 a day)" in said.out
+    assert "warning: that is likely more than spending.usd_per_day lets through ($10.00 a day)" in said.out
+    free = workspace("validate", "--agent", "embedded")
+    assert "usd_per_day" not in free.out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.cli.conftest import WATCH, Workspace
@@ -116,6 +118,26 @@ def test_a_bad_run_exits_3_and_says_why(
     assert (record["verdict"], record["outcome"]["code"]) == (verdict, code)
     assert record["reason"]
     assert workspace("run", "espresso-machine", "--json").json[0]["verdict"] == "UNCHANGED"
+
+
+def test_what_an_earlier_run_could_not_deliver_goes_with_the_next_one(workspace: Workspace, api: ScriptedApi) -> None:
+    """Also when that one has nothing to tell: where `run` stands in a crontab there is no daemon to do it."""
+    hour = datetime.now(UTC) - timedelta(hours=1)  # from an hour ago to in 22 hours
+    quiet = f'"{hour:%H:%M}", to: "{hour - timedelta(hours=1):%H:%M}"'
+    with WebhookSink() as sink:
+        targets = f"targets: {{ops: '{sink.apprise_url()}'}}\n"
+        workspace.settings(f"{targets}quiet_hours: {{from: {quiet}, timezone: UTC}}\n")
+        workspace.watch(notify=["ops"])
+        workspace.use(api)
+        workspace("run", "espresso-machine")
+        api.every_run(result={"price": 449.0, "in_stock": True})
+        workspace("run", "espresso-machine")
+        assert sink.received == []
+        workspace.settings(targets)
+        workspace("run", "espresso-machine", "--dry-run")
+        assert sink.received == []
+        assert workspace("run", "espresso-machine", "--json").json[0]["verdict"] == "UNCHANGED"
+        assert [each.json["title"] for each in sink.wait_for(1)] == ["espresso-machine: price 499 → 449 (-10%)"]
 
 
 def test_a_dry_run_stores_its_record_and_moves_nothing(workspace: Workspace, api: ScriptedApi) -> None:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from monitor.cli import difference, tuning
+from monitor.engine import tuning as past
 from monitor.judge.decision import Change
 from monitor.store import outcomes
 from monitor.watch.compare import Compare
@@ -159,9 +160,9 @@ def test_histories_longer_than_a_page_are_read_whole(
     monkeypatch.setattr(outcomes, "PAGE", 2)
     _lived(workspace, api, 1, 2, 3, 4)
     assert workspace("backtest", "espresso-machine", "--json").json["records"] == 4
-    monkeypatch.setattr(tuning, "MOST_RESULTS", 3)
+    monkeypatch.setattr(past, "MOST_RESULTS", 3)
     assert workspace("noise", "espresso-machine", "--json").json["results"] == 3
-    monkeypatch.setattr(tuning, "MOST_CHARACTERS", 60)
+    monkeypatch.setattr(past, "MOST_CHARACTERS", 60)
     assert workspace("noise", "espresso-machine", "--json").json["results"] < 3
     monkeypatch.setattr(tuning, "MOST_ROWS", 1)
     workspace.watch(compare={"ignore": ["/price"]})

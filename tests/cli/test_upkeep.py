@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from monitor.store.store import Store
 from tests.cli.conftest import WATCH, Workspace
 from tests.scripted_api import ScriptedApi
 from tests.sinks import WebhookSink
@@ -67,7 +68,7 @@ def test_a_renamed_watch_keeps_its_baseline(workspace: Workspace, api: ScriptedA
 def test_a_result_is_judged_again_after_its_schema_is_mended(workspace: Workspace, api: ScriptedApi) -> None:
     """B6: an INVALID result becomes the change it was, is told, and costs nothing."""
     with WebhookSink() as sink:
-        workspace.settings(f"targets: {{ops: '{sink.apprise_url()}'}}\n")
+        workspace.settings(f"targets: {{ops: '{sink.apprise_url()}'}}\npublic_url: https://monitor.example\n")
         workspace.watch(notify=["ops"])
         workspace.use(api)
         workspace("run", "espresso-machine")
@@ -75,9 +76,13 @@ def test_a_result_is_judged_again_after_its_schema_is_mended(workspace: Workspac
         (bad,) = workspace("run", "espresso-machine", "--json").json
         assert bad["verdict"] == "INVALID"
         posts = api.posts
-        workspace.watch(text=WATCH.replace(", minimum: 0", ""), notify=["ops"])
+        told = [{"to": "ops", "on": ["baseline", "change"]}]
+        workspace.watch(text=WATCH.replace(", minimum: 0", ""), notify=told)
         said = workspace("rejudge", bad["run"], "--json")
         assert said.code == 0
         assert said.json[0]["verdict"] == "BASELINE"  # a mended schema is a new generation: no false change
         assert api.posts == posts
+        with Store.open(str(workspace.folder / "state" / "monitor.db"), create=False) as store:
+            (message,) = store.messages_of(bad["run"])
+        assert f"https://monitor.example/runs/{bad['run']}" in message.body
         assert workspace("rejudge", "01NOTHING").code == 2

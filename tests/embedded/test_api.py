@@ -27,7 +27,8 @@ async def test_a_blocking_run_answers_its_end(client: httpx.AsyncClient) -> None
     response = await client.post("/v1/automation/run", json=order())
     answer = response.json()
     assert response.headers["x-monitor-agent"] == "embedded/1"
-    assert set(answer) == {"run_id", "status", "started_at", "finished_at", "num_of_steps", "result", "error"}
+    api = {"run_id", "status", "started_at", "finished_at", "num_of_steps", "result", "error"}
+    assert set(answer) == api | {"extraction"}
     assert (answer["status"], answer["result"], answer["error"], answer["num_of_steps"]) == (
         "COMPLETED",
         {"price": 499.0},
@@ -50,7 +51,7 @@ async def test_a_stream_is_shaped_as_on_the_live_wire(client: httpx.AsyncClient)
     assert [event["type"] for event in seen] == ["STARTED", "PROGRESS", "PROGRESS", "COMPLETE"]
     assert list(seen[0]) == ["type", "run_id", "timestamp"]
     assert list(seen[1]) == ["type", "run_id", "purpose", "timestamp"]
-    assert list(seen[-1]) == ["type", "run_id", "status", "timestamp", "result"]
+    assert list(seen[-1]) == ["type", "run_id", "status", "timestamp", "result", "extraction"]
     assert len({event["run_id"] for event in seen}) == 1
     assert all(INSTANT.match(event["timestamp"]) for event in seen)
 
@@ -204,7 +205,9 @@ async def test_a_body_that_is_no_order_is_a_400(client: httpx.AsyncClient, body:
 
 
 async def test_unknown_fields_are_ignored(client: httpx.AsyncClient) -> None:
-    found = await run(client, api_integration="tests", something_new={"a": 1}, capture_config={"screenshots": True})
+    found = await run(
+        client, api_integration="tests", something_new={"a": 1}, capture_config={"snapshots": True, "x": 1}
+    )
     assert found["status"] == "COMPLETED"
 
 

@@ -170,7 +170,7 @@ HANGING = {
 
 @pytest.mark.parametrize("page", HANGING.values(), ids=HANGING.keys())
 async def test_a_page_that_never_ends_fails_in_time_and_the_next_one_is_read(browser: Browser, page: str) -> None:
-    hasty = Browser(browser.policy, browser.chromium, seconds=3.0)
+    hasty = Browser(browser.policy, browser.chromium, seconds=2.0)
     async with served({"/": page, "/good": APP, "/api": API}) as site:
         with pytest.raises((FetchError, RunError)):
             await hasty.render(plain(f"{site.url}/"), f"{site.url}/")

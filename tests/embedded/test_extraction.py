@@ -142,10 +142,10 @@ def test_labels_of_tables_lists_and_lines_are_matched_to_names() -> None:
         "voltages": 230,
         "name": "Machine",
     }
-    assert found.sources["/water_tank"] == "table 'Water tank'"
+    assert found.sources["/water_tank"] == "table row 'Water tank'"
     assert found.sources["/energyClass"] == "definition list 'Energy class'"
     assert found.sources["/voltages"] == "line 'Voltage'"
-    assert found.sources["/name"] == "heading"
+    assert found.sources["/name"] == "text of <h1>"
 
 
 def test_labels_are_matched_to_descriptions() -> None:

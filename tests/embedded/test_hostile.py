@@ -6,9 +6,7 @@ import asyncio
 import base64
 import gzip
 import json
-import resource
 import time
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,17 +16,17 @@ import pytest
 
 from monitor.embedded.server import EmbeddedAgent
 from tests.embedded.streams import run
-from tests.fetch.servers import Answer, endless, page, raw, redirects, serving
+from tests.fetch.memory import Peak
+from tests.fetch.servers import Answer, bomb, endless, page, raw, redirects, serving
 
 pytestmark = pytest.mark.anyio
 
 DEEP_JSON = b'<script type="application/ld+json">' + b'{"a":' * 50_000 + b"</script><p>x</p>"
-DEEP_TAGS = b"<div>" * 10_000 + b"<p class=price>1</p>"
+DEEP_TAGS = b"<div>" * 100_000 + b"<p class=price>1</p>"
 WIDE = b"<table>" + b"<tr><td>a</td><td>b</td></tr>" * 100_000 + b"</table>"
-
-
-def bomb() -> Answer:
-    return page(gzip.compress(b"<p>" + b"a" * 200_000_000, 9), headers={"Content-Encoding": "gzip"})
+LACKS = ("TASK_FAILED", "/price")
+DYING = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5000\r\n\r\n<p class=price>5"
+DYING_CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n<p class=price>5"
 
 
 @pytest.mark.parametrize(
@@ -36,11 +34,13 @@ def bomb() -> Answer:
     [
         (lambda: endless, "TASK_FAILED", "larger than 10 MiB"),
         (lambda: redirects, "TASK_FAILED", "redirects"),
-        (bomb, "TASK_FAILED", "larger than 10 MiB"),
+        (lambda: bomb(2_000), "TASK_FAILED", "larger than 10 MiB"),
         (lambda: raw(b"garbage\r\n\r\n"), "SITE_BLOCKED", "proper HTTP"),
         (lambda: raw(b""), "SITE_BLOCKED", "proper HTTP"),
         (lambda: page(b"", status="503 Busy"), "SITE_BLOCKED", "503"),
         (lambda: page(b"no", status="403 Forbidden"), "SITE_BLOCKED", "403"),
+        (lambda: raw(DYING), "SITE_BLOCKED", "proper HTTP"),
+        (lambda: raw(DYING_CHUNKED), "SITE_BLOCKED", "proper HTTP"),
         (lambda: page(b""), "TASK_FAILED", "no text"),
         (lambda: page(b"\x89PNG\r\n", headers={"Content-Type": "image/png"}), "TASK_FAILED", "no text"),
         (
@@ -48,6 +48,9 @@ def bomb() -> Answer:
             "TASK_FAILED",
             "/price",
         ),
+        (lambda: page(b"<p>\xff\xfe\x80</p>" * 50, headers={"Content-Type": "text/html; charset=nonsense"}), *LACKS),
+        (lambda: page(b"+AGEAYgBj-" * 50, headers={"Content-Type": "text/html; charset=utf-7"}), *LACKS),
+        (lambda: page(b"<meta charset=unicode_escape><p>\\N{BULLET}\\x" * 9), *LACKS),
         (lambda: page(b"\x00\x00\x00"), "TASK_FAILED", "/price"),
         (lambda: page(DEEP_TAGS), "TASK_FAILED", "/price"),
         (lambda: page(DEEP_JSON), "TASK_FAILED", "/price"),
@@ -59,14 +62,14 @@ async def test_a_hostile_page_ends_as_a_failed_run(
     client: httpx.AsyncClient, answer: Callable[[], Answer], code: str, words: str
 ) -> None:
     served = answer()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = Peak()
     began = time.monotonic()
     async with serving(served) as server:
         found = await run(client, server.url("/0"))
     assert (found["status"], found["error"]["code"]) == ("FAILED", code), found["error"]
     assert words in found["error"]["message"]
     assert time.monotonic() - began < 10
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150 * 1024
+    assert peak.grown_mib() < 150
     assert (await run(client))["status"] == "COMPLETED"
 
 
@@ -125,10 +128,6 @@ async def two_gigabytes(_path: str, writer: asyncio.StreamWriter) -> None:
         await writer.drain()
 
 
-def deflate_bomb() -> Answer:
-    return page(zlib.compress(b"<p>" + b"a" * 100_000_000, 9), headers={"Content-Encoding": "deflate"})
-
-
 @pytest.mark.parametrize(
     ("answer", "code", "words"),
     [
@@ -136,7 +135,7 @@ def deflate_bomb() -> Answer:
         (lambda: raw(b"", then_wait=True), "TIMEOUT", "longer than 1 s"),
         (lambda: raw(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 5, then_wait=True), "TIMEOUT", "longer than 1 s"),
         (lambda: two_gigabytes, "TASK_FAILED", "larger than 10 MiB"),
-        (deflate_bomb, "TASK_FAILED", "larger than 10 MiB"),
+        (lambda: bomb(2_000, "deflate"), "TASK_FAILED", "larger than 10 MiB"),
         (lambda: page(b"\x1b\xff" * 50, headers={"Content-Encoding": "br"}), "TASK_FAILED", "'br'"),
         (lambda: page(gzip.compress(b"a")[:-4], headers={"Content-Encoding": "gzip"}), "TASK_FAILED", "too early"),
         (lambda: page(b"a", headers={"Content-Encoding": "gzip, gzip"}), "TASK_FAILED", "not asked for"),
@@ -146,13 +145,13 @@ async def test_a_server_that_wastes_time_or_room_costs_its_own_run_only(
     client: httpx.AsyncClient, answer: Callable[[], Answer], code: str, words: str
 ) -> None:
     served = answer()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = Peak()
     limited = {"max_duration_seconds": 1 if code == "TIMEOUT" else 15}
     async with serving(served) as server:
         found = await run(client, server.url(), agent_config=limited)
     assert (found["status"], found["error"]["code"]) == ("FAILED", code), found["error"]
     assert words in found["error"]["message"]
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150 * 1024
+    assert peak.grown_mib() < 150
     assert (await run(client))["status"] == "COMPLETED"
 
 

@@ -30,6 +30,7 @@ def switch(url: str, clock: SimulatedClock, problems: list[str] | None = None) -
 
 
 async def test_it_pings_while_nothing_is_wrong(clock: SimulatedClock) -> None:
+    """C10."""
     problems: list[str] = []
     with WebhookSink() as sink, capture_logs() as logs:
         dead_man = switch(f"{sink.url}/ping/{CANARY}?a=1", clock, problems)
@@ -109,7 +110,7 @@ async def test_a_refused_connection_and_a_defect_disturb_nothing(clock: Simulate
 
 
 async def test_row_121_all_targets_dead_for_three_days_stop_the_pings(tmp_path: Path, clock: SimulatedClock) -> None:
-    """Dead rows, and no ping, until a target takes a message again."""
+    """C10: Dead rows, and no ping, until a target takes a message again."""
     with WebhookSink(Answer(500)) as target, WebhookSink() as pinged, open_store(tmp_path) as store:
         targets = named({"one": target.apprise_url("one"), "two": target.apprise_url("two")}, {"a": ["one", "two"]})
         box = Outbox(store, call, lambda: targets, clock, sender="me", chance=random.Random(1))

@@ -146,6 +146,7 @@ async def test_row_16_a_loop_that_breaks_every_time_is_seen(state: Path) -> None
 
 
 async def test_the_pulse_says_whether_the_store_takes_writes_and_tells_it_once(state: Path) -> None:
+    """C10."""
     with closing(sqlite3.connect(state / "monitor.db", isolation_level=None)) as locker, capture_logs() as logs:
         async with watched(state, busy_timeout=0.02) as seen:
             await seen.failing()
@@ -159,7 +160,7 @@ async def test_the_pulse_says_whether_the_store_takes_writes_and_tells_it_once(s
 
 
 async def test_marks_stand_while_a_daemon_is_supposed_to_run(state: Path) -> None:
-    """A clean stop removes them; an end by an error leaves them, and so does a part that stands still."""
+    """C10: A clean stop removes them; an end by an error leaves them, and so does a part that stands still."""
     clock = SimulatedClock()
     async with ScriptedApi() as api, opened(state, api, clock) as desk:
         moves = {"scheduler": lambda: True, "outbox": lambda: False}
@@ -191,6 +192,7 @@ async def test_a_store_that_takes_nothing_does_not_hold_up_the_end(state: Path) 
 
 
 def test_a_turn_is_late_when_it_hangs_and_when_it_breaks_time_after_time(clock: SimulatedClock) -> None:
+    """C10."""
     turn = Turn(clock)
     clock.advance(10 * LATE)
     assert not turn.stale  # nothing was begun

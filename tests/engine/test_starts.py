@@ -20,7 +20,19 @@ from monitor.agent.client import Client
 from monitor.agent.outcome import Cancelled, Code, Completed, Failed, Fault, NotStarted, Outcome, Proof, TimedOut
 from monitor.agent.pace import Terms
 from monitor.agent.tracker import Tracker
-from monitor.engine.starts import LIMITED, PAUSES, Pause, Tally, again, bounded, given_up, limits_of, spread, window
+from monitor.engine.starts import (
+    LIMITED,
+    PAUSES,
+    Ceilings,
+    Pause,
+    Tally,
+    again,
+    bounded,
+    given_up,
+    limits_of,
+    spread,
+    window,
+)
 from monitor.watch.run import Run, Trigger
 from tests.conftest import SimulatedClock, make_watch
 
@@ -188,10 +200,11 @@ def test_the_window_ends_with_the_next_occurrence_or_the_time_out_if_that_is_lat
 
 def test_only_a_probe_passes_a_stop_and_a_day_is_of_utc() -> None:
     watch = make_watch(limits={"runs_per_day": 7})
-    limits = limits_of(watch, RUN, NOW, 2_000, "digest")
+    limits = limits_of(watch, RUN, NOW, Ceilings(2_000, 25.0, 0.016), "digest")
     assert (limits.per_watch, limits.in_all, limits.key_digest, limits.probe) == (7, 2_000, "digest", False)
+    assert (limits.usd_in_all, limits.usd_per_step) == (25.0, 0.016)
     assert limits.day_start == datetime(2026, 11, 21, tzinfo=UTC)
-    assert limits_of(watch, Run("a", "w", NOW, trigger=Trigger.PROBE), NOW, None, None).probe
+    assert limits_of(watch, Run("a", "w", NOW, trigger=Trigger.PROBE), NOW, Ceilings(), None).probe
 
 
 def test_the_later_pause_counts_and_an_hour_at_most() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -55,13 +56,13 @@ async def test_an_incident_is_reminded_of_by_time_and_remembered_over_a_restart(
         async with opened(state, api, clock) as desk:
             await ended(desk, seen, BAD)
             await ended(desk, seen, BAD)
-            await Housekeeping(desk, [seen]).remind()
+            await Housekeeping(replace(desk, everyone=lambda: [seen])).remind()
         failure = ("failure", "espresso-machine: failing (SITE): the site said no")
         assert told(rows) == [failure]
         clock.advance(86_400)
         for _ in range(2):
             async with opened(state, api, clock) as desk:
-                await Housekeeping(desk, [seen]).remind()
+                await Housekeeping(replace(desk, everyone=lambda: [seen])).remind()
         assert told(rows) == [failure, ("reminder", "espresso-machine: still failing for 1d (SITE)")]
         assert len(rows("SELECT id FROM outbox WHERE cause = 'SITE shop.example'")) == 2
         async with opened(state, api, clock) as desk:
@@ -78,12 +79,35 @@ async def test_a_watch_that_is_switched_off_or_gone_is_not_reminded_of(
         for _ in range(2):
             await ended(desk, watch(), BAD)
         clock.advance(10 * 86_400)
-        await Housekeeping(desk, [watch(**switched_off)]).remind()
+        await Housekeeping(
+            replace(desk, everyone=lambda: [each for each in [watch(**switched_off)] if each.enabled])
+        ).remind()
         await Housekeeping(desk).remind()
     assert [kind for kind, _ in told(rows)] == ["failure"]
 
 
+async def test_a_paused_watch_is_reminded_of_once_when_its_pause_is_over(
+    state: Path, rows: Rows, clock: SimulatedClock
+) -> None:
+    """A week's pause during an incident is not answered with seven reminders at its end."""
+    seen = watch()
+    async with ScriptedApi() as api, opened(state, api, clock) as desk:
+        for _ in range(2):
+            await ended(desk, seen, BAD)
+        desk.store.pause_watch(seen.name, clock.now() + timedelta(days=7), clock.now())
+        keeper = Housekeeping(replace(desk, everyone=lambda: [seen]))
+        for _ in range(6):
+            clock.advance(86_400)
+            await keeper.remind()
+        assert [kind for kind, _ in told(rows)] == ["failure"]
+        clock.advance(86_400)
+        for _ in range(2):
+            await keeper.remind()
+    assert [kind for kind, _ in told(rows)] == ["failure", "reminder"]
+
+
 async def test_a_flapping_watch_stays_one_over_restarts(state: Path, rows: Rows, clock: SimulatedClock) -> None:
+    """C9."""
     seen = watch()
     async with ScriptedApi() as api:
         for _ in range(6):
@@ -102,6 +126,7 @@ async def test_a_flapping_watch_stays_one_over_restarts(state: Path, rows: Rows,
 async def test_the_runs_that_one_downtime_cost_are_told_together(
     state: Path, rows: Rows, clock: SimulatedClock
 ) -> None:
+    """C9."""
     seen, quiet = watch(cron="0 * * * *"), watch(cron="0 * * * *", name="quiet", notify=["ops"])
     async with ScriptedApi() as api, opened(state, api, clock) as desk:
         for each in (seen, quiet):

@@ -17,6 +17,7 @@ import pytest
 import trustme
 
 from monitor.engine.execute import execute
+from monitor.engine.starts import Ceilings
 from monitor.engine.stops import probe_key
 from monitor.errors import StoreUnwritable
 from monitor.judge.decision import Verdict
@@ -54,7 +55,7 @@ async def test_row_17_ceiling_of_a_watch(scene: Scene) -> None:
 
 async def test_row_17_ceiling_of_all_watches_is_told_once(scene: Scene) -> None:
     """A5: row 17: ceiling of all watches is told once."""
-    scene.fields["runs_per_day"] = 1
+    scene.fields["ceilings"] = lambda: Ceilings(runs_per_day=1)
     for name in ("espresso-machine", "grinder", "kettle"):
         record = await scene.run(watch=telling(name=name))
         assert (record.verdict, record.code) == ("SKIPPED", "CEILING")
@@ -63,7 +64,7 @@ async def test_row_17_ceiling_of_all_watches_is_told_once(scene: Scene) -> None:
 
 
 async def test_row_17_ceiling_also_ends_a_run_by_hand(scene: Scene) -> None:
-    scene.fields["runs_per_day"] = 1
+    scene.fields["ceilings"] = lambda: Ceilings(runs_per_day=1)
     record = await scene.run(Trigger.MANUAL)
     assert (record.verdict, record.code, record.trigger, scene.posts) == ("SKIPPED", "CEILING", "manual", 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -63,6 +64,14 @@ def page(body: bytes, *, status: str = "200 OK", headers: dict[str, str] | None 
         await writer.drain()
 
     return answer
+
+
+def bomb(mib: int, coding: str = "gzip") -> Answer:
+    """Return a page that decompresses to so many MiB; one block of it is compressed and then repeated."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31 if coding == "gzip" else 15)
+    block = b"<p>a" * (256 * 1024)
+    first, again = (packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    return page(first + again * (mib - 1), headers={"Content-Encoding": coding})
 
 
 def raw(data: bytes, *, then_wait: bool = False) -> Answer:

@@ -102,8 +102,8 @@ def test_a_database_is_a_path_or_a_sqlite_url(text: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("postgresql://u:hunter2@h/db", "not supported yet"),
-        ("postgresql+psycopg://u:hunter2@h/db", "not supported yet"),
+        ("postgresql://u:hunter2/@h/db", "must be postgresql://"),
+        ("postgresql+psycopg://u:hunter2@x@h/db", "must be postgresql://"),
         ("mysql://hunter2", "must be a path"),
         ("sqlite://state.db", "must be the path"),
         ("sqlite:///", "must be the path"),

@@ -218,6 +218,7 @@ def rows_of(count: int) -> list[dict[str, Any]]:
     return [{"seller": f"s{n}", "price": n, "size": "L", "position": n} for n in range(count)]
 
 
+@pytest.mark.no_cover  # tracing takes three times as long as the work whose time is bounded
 @pytest.mark.parametrize("shuffled", [False, True], ids=["in order", "shuffled"])
 @pytest.mark.parametrize("compare", [BY_SELLER, Compare()], ids=["keyed", "unkeyed"])
 def test_ten_thousand_changed_rows_are_told_in_seconds(compare: Compare, shuffled: bool) -> None:
@@ -239,6 +240,7 @@ def test_an_insertion_into_a_long_list_is_one_change() -> None:
     ]
 
 
+@pytest.mark.no_cover  # tracing takes three times as long as the work whose time is bounded
 def test_repetitive_lists_cost_no_minutes() -> None:
     start = time.process_time()
     assert changes({"tags": ["x", "y"] * 2_500}, {"tags": ["y", "x", "z"] * 1_666}, OFFERS, Compare())
@@ -251,6 +253,7 @@ def below(value: Any, levels: int) -> Any:
     return value
 
 
+@pytest.mark.no_cover  # tracing takes three times as long as the work whose time is bounded
 @pytest.mark.parametrize(
     ("before", "after", "count"),
     [

@@ -73,6 +73,7 @@ def watch(**fields: Any) -> Watch:
 
 @pytest.mark.parametrize("after", [1, 2, 5])
 def test_a_failure_is_told_after_as_many_in_a_row_as_asked(after: int) -> None:
+    """C8."""
     life = Life(watch(limits={"failing_after": after}))
     told = [life.bad() for _ in range(after + 3)]
     assert [index for index, each in enumerate(told) if each] == [after - 1]
@@ -84,11 +85,13 @@ def test_what_only_a_person_can_mend_is_told_at_once_whatever_the_limit() -> Non
 
 
 def test_a_good_run_between_two_bad_ones_begins_the_count_anew() -> None:
+    """C8."""
     life = Life()
     assert [life.bad(), life.good(), life.bad(), life.good()] == [[], [], [], []]
 
 
 def test_an_incident_ends_with_one_recovery_that_knows_its_length() -> None:
+    """C8."""
     life = Life()
     assert life.incident() == [("failure", "SITE"), ("recovery", "SITE")]
     assert (life.notes[-1].since, life.now - NOW) == (NOW + timedelta(minutes=10), timedelta(minutes=30))
@@ -97,6 +100,7 @@ def test_an_incident_ends_with_one_recovery_that_knows_its_length() -> None:
 
 
 def test_each_kind_of_error_is_told_once_in_an_incident() -> None:
+    """C8."""
     life = Life()
     codes = [Code.SITE, Code.SITE, Code.TIMEOUT, Code.SITE, Code.TIMEOUT, Code.AGENT, Code.SITE, Code.AGENT]
     told = [life.bad(code) for code in codes]
@@ -109,6 +113,7 @@ def test_in_the_next_incident_the_same_kind_of_error_is_told_again() -> None:
 
 
 def test_a_reminder_comes_while_it_goes_on_failing_and_not_sooner() -> None:
+    """C8."""
     life = Life(every=HOUR)
     told = [life.bad() for _ in range(52)]
     assert [index for index, each in enumerate(told) if each] == [1, 25, 49]
@@ -149,6 +154,7 @@ def test_who_wants_reminders_only_is_told_when_it_lasts() -> None:
 
 
 def test_nobody_hears_of_a_recovery_from_what_was_not_told() -> None:
+    """C8."""
     life = Life(watch(notify=[{"to": "ops", "on": ["recovery"]}]))
     for _ in range(5):
         assert life.incident() == []
@@ -164,6 +170,7 @@ def test_an_incident_of_an_earlier_version_is_not_told_again() -> None:
 
 
 def test_a_flapping_watch_is_told_as_that_once_and_then_is_silent() -> None:
+    """C8."""
     life = Life()
     told = [life.incident() for _ in range(9)]
     ordinary = [("failure", "SITE"), ("recovery", "SITE")]
@@ -289,6 +296,28 @@ class Incidents(RuleBasedStateMachine):
         self.life.waits()
         self.tally()
 
+    @rule(days=st.integers(1, 90))
+    def months_pass_without_a_run(self, days: int) -> None:
+        """The daemon looks at least daily; each look may remind."""
+        before = len(self.life.notes)
+        for _ in range(days):
+            self.life.now += timedelta(days=1)
+            self.life.waits()
+            self.tally()
+        assert len(self.life.notes) - before <= days
+
+    @rule()
+    def a_recovery_closes_what_was_told(self) -> None:
+        """Steady again for as long as it takes, nothing is left open: whatever was told has its end."""
+        for _ in range(2):
+            self.life.good()
+            self.life.now += STEADY
+            self.tally()
+        self.life.good()
+        self.tally()
+        self.last_bad = None
+        assert self.announced == self.closed
+
     @precondition(lambda self: self.last_bad is not None)
     @rule()
     def every_kind_of_error_in_an_announced_incident_was_told(self) -> None:
@@ -309,7 +338,7 @@ class Incidents(RuleBasedStateMachine):
             assert sum(at - begin < STEADY for at in times[index:]) <= 2 * FLAPS * 5
 
 
-Incidents.TestCase.settings = settings(deadline=None, max_examples=40, stateful_step_count=20)
+Incidents.TestCase.settings = settings(deadline=None, max_examples=100, stateful_step_count=20)
 TestIncidents = Incidents.TestCase
 
 

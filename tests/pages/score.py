@@ -1,13 +1,15 @@
-"""How much of the pages of this corpus extraction reads right: `python -m tests.pages.score [--frozen] [--misses]`.
+"""How much of the pages of this corpus extraction reads right: `python -m tests.pages.score [--practice] [--misses …]`.
 
 Each property of a case's schema counts once; a property of a list's rows counts by the share of its rows. A value is
 right, wrong (another value than the answer, or a value where the answer is null) or missing (null where there is one).
 Of the frozen cases only the figures are shown, never a name or a value: nobody may tune extraction to them.
+`--rendered` also reads the pages that a script builds, through Chromium; otherwise they are left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import copy
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -59,9 +61,9 @@ class Tally:
         return {"right": self.right, "wrong": self.wrong, "missing": self.missing}
 
 
-def cases(frozen: bool = False) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield the folder of each case with what its `case.yaml` says."""
-    for path in sorted((PAGES / ("frozen" if frozen else "open")).glob("*/case.yaml")):
+def cases(group: str = "open") -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the folder of each case of a group with what its `case.yaml` says."""
+    for path in sorted((PAGES / group).glob("*/case.yaml")):
         yield path.parent, yaml.safe_load(path.read_text("utf-8"))
 
 
@@ -72,15 +74,18 @@ def hinted(case: dict[str, Any]) -> dict[str, Any]:
         node = schema
         for part in pointer.split("/")[1:]:
             node = _below(node, part.replace("~1", "/").replace("~0", "~"))
-        node.update(hint)
+        node.update({name if name.startswith("x-") else f"x-{name}": value for name, value in hint.items()})
     return schema
 
 
 def _below(node: dict[str, Any], part: str) -> dict[str, Any]:
     """Return what stands under a part of a pointer; `/properties` and `/items` may be left out."""
-    if part in node:
+    if part in ("properties", "items") and part in node:
         found: dict[str, Any] = node[part]
         return found
+    if "type" not in node and part in node:  # below `/properties`
+        named: dict[str, Any] = node[part]
+        return named
     if "properties" in node:
         return _below(node["properties"], part)
     if "items" in node:
@@ -184,17 +189,20 @@ def _aligned(answers: list[Row], found: list[Row], *, unordered: bool) -> list[t
     return [(None if i is None else answers[i], None if j is None else found[j]) for i, j in best_from(0, 0)[1]]
 
 
-def score(*, frozen: bool, with_hints: bool, told: Callable[[str], None] | None = None) -> dict[str, Tally]:
-    """Return the tallies of a set by class of pages, and of all of them as `all`; rendered pages are left out."""
+def score(
+    *, group: str, with_hints: bool, rendered: bool = False, told: Callable[[str], None] | None = None
+) -> dict[str, Tally]:
+    """Return the tallies of a group by class of pages, and of all as `all`; built pages only where `rendered`."""
     found: dict[str, Tally] = {}
-    for folder, case in cases(frozen):
-        if case.get("rendered"):
-            continue  # what they hold needs a browser; `tests/embedded` measures them where there is one
-        text, _encoding = decode((folder / "page.html").read_bytes(), "text/html")
+    for folder, case in cases(group):
+        if case.get("rendered") and not rendered:
+            continue  # what they hold needs a browser
+        content = (folder / "page.html").read_bytes()
+        text = asyncio.run(built(content)) if case.get("rendered") else decode(content, "text/html")[0]
         schema = hinted(case) if with_hints else case["schema"]
         extraction = extract(text, case["url"], schema)
         tally = measure(case, extraction.result)
-        if told is not None and not frozen:
+        if told is not None and group != "frozen":
             told(f"{folder.name}: {tally.right:.1f} of {tally.all:.0f}")
             for miss in dict.fromkeys(tally.misses):
                 told(f"    {miss}")
@@ -205,17 +213,33 @@ def score(*, frozen: bool, with_hints: bool, told: Callable[[str], None] | None 
     return found
 
 
+async def built(content: bytes) -> str:
+    """Return a page as Chromium shows it after its scripts ran; served from a loopback address of its own."""
+    from monitor.embedded.looking import look
+    from monitor.fetch import Policy
+    from tests.embedded.sites import served
+
+    async with served({"/": content.decode("utf-8", "replace")}) as site:
+        return (await look(f"{site.url}/", Policy(allow_loopback=True), obey_robots=False)).text
+
+
 def main() -> None:
-    """Print the shares of one set, without hints and with `x-css`."""
+    """Print the shares of one group, without hints and with `x-css` where its cases have hints."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--frozen", action="store_true", help="the held-out set: figures alone")
-    parser.add_argument("--misses", choices=("plain", "hints"), help="show what was not right (open set)")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--frozen", dest="group", action="store_const", const="frozen", help="held out: figures alone")
+    chosen.add_argument("--practice", dest="group", action="store_const", const="practice", help="other kinds of pages")
+    parser.add_argument("--rendered", action="store_true", help="also pages that a script builds, through Chromium")
+    parser.add_argument("--misses", choices=("plain", "hints"), help="show what was not right (not of the frozen)")
     asked = parser.parse_args()
+    group = asked.group or "open"
     for with_hints, title in ((False, "no hints"), (True, "with x-css")):
+        if with_hints and group == "practice":
+            continue  # its cases have no hints
         told = print if asked.misses == ("hints" if with_hints else "plain") else None
-        tallies = score(frozen=asked.frozen, with_hints=with_hints, told=told)
+        tallies = score(group=group, with_hints=with_hints, rendered=asked.rendered, told=told)
         for name, tally in sorted(tallies.items(), key=lambda entry: entry[0] == "all"):
-            print(f"{'frozen' if asked.frozen else 'open'}, {title}, {name:10} {tally.line()}")  # noqa: T201 - a command prints
+            print(f"{group}, {title}, {name:10} {tally.line()}")  # noqa: T201 - a command prints
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from monitor.agent.outcome import Code, Completed, Failed, Fault, Outcome
 from monitor.judge.decision import Baseline, Change, Decision, Incident, Retry, Verdict, Violation, WatchState
 from monitor.store.records import Begun, NewDelivery, Record
@@ -16,20 +18,26 @@ NOW = datetime(2026, 11, 21, 12, 0, 0, 123457, tzinfo=UTC)
 OWNER = "01JOWNER"
 
 
+# For what is said of a file: its pragmas, its locks, its place on the disk. Everything else holds on both databases.
+of_a_file = pytest.mark.parametrize("opener", ["sqlite"], indirect=True)
+
+
 class Opener:
     """Opens one database, again and again."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, folder: Path) -> None:
         self.url = url
+        self.folder = folder
         self._opened: list[Store] = []
 
     def __call__(self, **options: Any) -> Store:
-        store = Store.open(self.url, **options)
+        store = Store.open(self.url, folder=self.folder, **options)
         self._opened.append(store)
         return store
 
     @property
     def path(self) -> Path:
+        """The file of a store on SQLite."""
         return Path(self.url)
 
     def close(self) -> None:

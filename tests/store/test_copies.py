@@ -21,7 +21,7 @@ from monitor.judge.decision import Verdict
 from monitor.store import copies, migrate
 from monitor.store.owners import DaemonLock, Owner
 from monitor.store.store import Store
-from tests.store.scenes import NOW, Opener, begin, finish, good, letter, make_run, whole
+from tests.store.scenes import NOW, Opener, begin, finish, good, letter, make_run, of_a_file, whole
 from tests.store.test_store_contention import line, process
 
 
@@ -49,12 +49,14 @@ def copy(opener: Opener, tmp_path: Path) -> Path:
 # Backup
 
 
+@of_a_file
 def test_a_backup_is_a_store_of_its_own(copy: Path, opener: Opener) -> None:
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert list(copy.parent.glob(".*")) == list(copy.parent.glob("*-journal")) == []
     assert ids(copy) == ids(opener.path)[1:]
 
 
+@of_a_file
 def test_a_backup_is_consistent_while_others_write(opener: Opener, tmp_path: Path) -> None:
     """R9: a backup is consistent while others write."""
     store, other, done = opener(), opener(), threading.Event()
@@ -86,6 +88,7 @@ def test_a_backup_is_consistent_while_others_write(opener: Opener, tmp_path: Pat
 
 
 @pytest.mark.parametrize("what", ["file", "folder", "link", "dangling", "store"])
+@of_a_file
 def test_a_backup_replaces_nothing(opener: Opener, tmp_path: Path, what: str) -> None:
     """R9: a backup replaces nothing."""
     store, target = opener(), tmp_path / "target"
@@ -105,11 +108,13 @@ def test_a_backup_replaces_nothing(opener: Opener, tmp_path: Path, what: str) ->
     assert what != "file" or target.read_text() == "mine"
 
 
+@of_a_file
 def test_a_backup_into_no_folder_says_so(opener: Opener, tmp_path: Path) -> None:
     with pytest.raises(StoreUnwritable, match="No such file"):
         opener().backup(tmp_path / "nowhere" / "copy.db")
 
 
+@of_a_file
 def test_a_damaged_store_is_not_backed_up_as_if_it_were_sound(opener: Opener, tmp_path: Path) -> None:
     whole(opener(), run := make_run(), good(run))
     opener.close()
@@ -138,6 +143,7 @@ for number in count():
 """
 
 
+@of_a_file
 def test_kill_9_during_backups_leaves_whole_copies_or_none(opener: Opener, tmp_path: Path) -> None:
     chance = random.Random(9)
     whole(opener(), run := make_run(), good(run, result={"text": "x" * 500_000}))
@@ -159,6 +165,7 @@ def test_kill_9_during_backups_leaves_whole_copies_or_none(opener: Opener, tmp_p
 # Restore
 
 
+@of_a_file
 def test_a_restored_store_is_the_copy_and_the_replaced_one_is_kept(copy: Path, opener: Opener) -> None:
     before, now = ids(copy), ids(opener.path)
     kept = copies.restore(copy, opener.path, now=NOW)
@@ -174,6 +181,7 @@ def test_a_restored_store_is_the_copy_and_the_replaced_one_is_kept(copy: Path, o
     assert ids(opener.path) == now
 
 
+@of_a_file
 def test_a_store_that_is_gone_can_be_restored(copy: Path, opener: Opener) -> None:
     opener.path.unlink()
     stale = opener.path.with_name("monitor.db-journal")
@@ -183,6 +191,7 @@ def test_a_store_that_is_gone_can_be_restored(copy: Path, opener: Opener) -> Non
     assert ids(opener.path) == ids(copy)
 
 
+@of_a_file
 def test_a_damaged_store_can_be_restored_and_is_kept_with_its_journal(copy: Path, opener: Opener) -> None:
     opener.path.write_bytes(b"SQLite format 3\0" + b"\xff" * 5_000)
     opener.path.with_name("monitor.db-journal").write_bytes(b"its journal")
@@ -192,6 +201,7 @@ def test_a_damaged_store_can_be_restored_and_is_kept_with_its_journal(copy: Path
     assert ids(opener.path) == ids(copy)
 
 
+@of_a_file
 def test_a_copy_of_an_older_revision_is_taken_and_migrated_when_opened(tmp_path: Path, opener: Opener) -> None:
     old = tmp_path / "old.db"
     old.touch()
@@ -261,6 +271,7 @@ def newer(path: Path) -> None:
         (newer, StoreNewer),
     ],
 )
+@of_a_file
 def test_what_is_no_sound_copy_of_ours_is_refused(
     copy: Path, opener: Opener, spoil: Callable[[Path], None], error: type[StoreError]
 ) -> None:
@@ -301,6 +312,7 @@ def in_use(copy: Path, database: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", [linked, a_folder, a_pipe, nothing, itself, in_use])
+@of_a_file
 def test_what_is_no_plain_file_at_rest_is_refused(
     copy: Path, opener: Opener, name: Callable[[Path, Path], Path]
 ) -> None:
@@ -311,6 +323,7 @@ def test_what_is_no_plain_file_at_rest_is_refused(
     assert digest(opener.path) == before
 
 
+@of_a_file
 def test_a_store_behind_a_link_is_not_replaced(copy: Path, opener: Opener, tmp_path: Path) -> None:
     folder = tmp_path / "other"
     folder.mkdir()
@@ -319,6 +332,7 @@ def test_a_store_behind_a_link_is_not_replaced(copy: Path, opener: Opener, tmp_p
         copies.restore(copy, folder / "monitor.db", now=NOW)
 
 
+@of_a_file
 def test_nothing_is_restored_while_something_uses_the_store(copy: Path, opener: Opener) -> None:
     """R9: nothing is restored while something uses the store."""
     before, folder = digest(opener.path), opener.path.parent
@@ -334,6 +348,7 @@ def test_nothing_is_restored_while_something_uses_the_store(copy: Path, opener: 
     assert digest(opener.path) == before
 
 
+@of_a_file
 def test_a_store_that_is_open_while_its_file_is_replaced_writes_no_more(copy: Path, opener: Opener) -> None:
     store = opener()
     copies.restore(copy, opener.path, now=NOW)
@@ -354,6 +369,7 @@ sys.stdin.readline()
 """
 
 
+@of_a_file
 def test_a_journal_of_the_replaced_store_does_not_reach_the_new_one(copy: Path, opener: Opener) -> None:
     """A hot journal left by a crash belongs to the old file: it is applied there first."""
     with process(HALF_DONE, str(opener.path)) as child:
@@ -379,6 +395,7 @@ for number in range(10**6):
 """
 
 
+@of_a_file
 def test_kill_9_during_restores_leaves_the_old_store_or_the_new(copy: Path, opener: Opener, tmp_path: Path) -> None:
     chance = random.Random(11)
     other = tmp_path / "other.db"
@@ -405,6 +422,7 @@ def without_hard_links(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "link", refuse)
 
 
+@of_a_file
 def test_a_file_system_without_hard_links_will_do(
     opener: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

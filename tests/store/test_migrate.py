@@ -25,10 +25,10 @@ from monitor.store.tables import metadata
 from tests.store.first_release import take_back
 from tests.store.scenes import good, letter, make_run, whole
 
-FOURTH = """
+SIXTH = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0004", "0003"
+revision, down_revision = "0006", "0005"
 def upgrade():
     with op.batch_alter_table("watch_state") as batch:
         batch.add_column(sa.Column("paused_until", sa.BigInteger))
@@ -37,19 +37,19 @@ def upgrade():
 """
 BROKEN = """
 from alembic import op
-revision, down_revision = "0004", "0003"
+revision, down_revision = "0006", "0005"
 def upgrade():
     op.execute("DELETE FROM runs")
 """
-LATER = (*sqlite.REVISIONS, "0004")
+LATER = (*sqlite.REVISIONS, "0006")
 
 
-def later(tmp_path: Path, fourth: str) -> Path:
+def later(tmp_path: Path, sixth: str) -> Path:
     """The packaged migrations, and one more."""
     scripts = tmp_path / "migrations"
     if not scripts.exists():
         shutil.copytree(migrate.MIGRATIONS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-        (scripts / "versions" / "v0004_later.py").write_text(fourth)
+        (scripts / "versions" / "v0006_later.py").write_text(sixth)
     return scripts
 
 
@@ -131,10 +131,10 @@ def test_an_older_store_is_migrated_and_copied_first(tmp_path: Path) -> None:
     path = tmp_path / "monitor.db"
     with Store.open(str(path)) as store:
         whole(store, run := make_run(), good(run))
-    migrate.bring_up(path, revisions=LATER, scripts=later(tmp_path, FOURTH))
-    assert version_of(path) == "0004"
+    migrate.bring_up(path, revisions=LATER, scripts=later(tmp_path, SIXTH))
+    assert version_of(path) == "0006"
     assert "notes" in tables_of(path)
-    copy = tmp_path / "monitor.db.before-0004"
+    copy = tmp_path / "monitor.db.before-0006"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with Store.open(str(copy)) as before:
         assert [record.id for record in before.history("espresso")] == [run.id]
@@ -152,7 +152,7 @@ def test_a_store_of_the_first_release_is_brought_up_with_all_it_holds(tmp_path: 
         assert (store.history("espresso"), store.state_of("espresso")) == ([record], state)
         assert [row.event for row in store.outbox()] == ["e1"]
         assert (store.stops(), store.integrity()) == ([], [])
-    assert (tmp_path / "monitor.db.before-0003").exists()
+    assert (tmp_path / "monitor.db.before-0005").exists()
 
 
 def test_a_new_store_and_one_at_the_last_revision_are_not_copied(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_new_store_and_one_at_the_last_revision_are_not_copied(tmp_path: Path)
 def test_a_migration_that_is_cut_anywhere_leaves_a_whole_revision(tmp_path: Path, old: bool) -> None:
     """R5: a migration that is cut anywhere leaves a whole revision."""
     path = tmp_path / "monitor.db"
-    scripts = later(tmp_path, FOURTH)
+    scripts = later(tmp_path, SIXTH)
     wanted = LATER if old else sqlite.REVISIONS
     point = 0
     while True:
@@ -181,9 +181,9 @@ def test_a_migration_that_is_cut_anywhere_leaves_a_whole_revision(tmp_path: Path
             try:
                 migrate.bring_up(path, revisions=wanted, scripts=scripts)
             except KeyboardInterrupt:
-                assert version_of(path) in ({"0003", "0004"} if old else {None, "0001", "0002", "0003"}), seen[-1]
-                assert ("notes" in tables_of(path)) == (version_of(path) == "0004"), seen[-1]
-                assert ("stops" in tables_of(path)) == (version_of(path) in {"0002", "0003", "0004"}), seen[-1]
+                assert version_of(path) in ({"0005", "0006"} if old else {None, *sqlite.REVISIONS}), seen[-1]
+                assert ("notes" in tables_of(path)) == (version_of(path) == "0006"), seen[-1]
+                assert ("stops" in tables_of(path)) == (version_of(path) in LATER[1:]), seen[-1]
                 assert ("runs" in tables_of(path)) == (version_of(path) is not None), seen[-1]
             else:
                 break

@@ -231,7 +231,7 @@ def test_a_broken_message_stops_the_whole_decision(store: Store) -> None:
 
 
 def test_a_commit_that_breaks_anywhere_changes_nothing(opener: Opener) -> None:
-    """B5: a commit that breaks anywhere changes nothing."""
+    """C1: B5: a commit that breaks anywhere changes nothing."""
     store = opener()
     first, run = make_run(), make_run(30)
     whole(store, first, good(first))

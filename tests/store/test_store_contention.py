@@ -14,17 +14,32 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import event
 
 from monitor.errors import StoreBusy, StoreUnwritable
 from monitor.judge.decision import Verdict, WatchState
-from monitor.store.definitions import Loaded
+from monitor.store.definitions import Loaded, Reload
 from monitor.store.records import Begun, Rejudging
 from monitor.store.store import Store
 from monitor.watch.run import Trigger, new_id
-from tests.store.scenes import NOW, OWNER, Opener, at, begin, completed, finish, good, letter, make_run, whole
+from tests.store.scenes import (
+    NOW,
+    OWNER,
+    Opener,
+    at,
+    begin,
+    completed,
+    finish,
+    good,
+    letter,
+    make_run,
+    of_a_file,
+    whole,
+)
 
 ROOT = Path(__file__).parents[2]
 PRELUDE = """
@@ -58,6 +73,8 @@ def line(child: subprocess.Popen[str]) -> str:
 
 REJUDGING = Rejudging(make_run(1), completed(), WatchState(), "newest")
 
+RECORD: Any = SimpleNamespace(id="x", watch="w", generation="g1")
+
 # Every public method, with what it is called with; a test holds the list against the class.
 WRITES: dict[str, Callable[[Store], object]] = {
     "begin_run": lambda store: store.begin_run(make_run(99), goal="g", generation="g1", owner=OWNER, now=NOW),
@@ -85,6 +102,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "retry_messages": lambda store: store.retry_messages([1], NOW),
     "drop_messages": lambda store: store.drop_messages([1], NOW),
     "run_definitions": lambda store: store.run_definitions({"w": Loaded({"url": "x"}, 1)}, NOW),
+    "redefine": lambda store: store.redefine({"w": Loaded({"url": "x"}, 1)}, ["v"], Reload(NOW), NOW),
     "accept": lambda store: store.accept([1], "x", NOW),
     "pause_watch": lambda store: store.pause_watch("w", None, NOW),
     "resume_watch": lambda store: store.resume_watch("w", NOW),
@@ -93,9 +111,16 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "probe_write": lambda store: store.probe_write(NOW),
     "beat": lambda store: store.beat(["outbox"], NOW, NOW),
     "still": lambda store: store.still(),
+    "order": lambda store: store.order("somebody", "run", "w", NOW, watch="w"),
+    "ended_order": lambda store: store.ended_order(1, "done"),
+    "keep_progress": lambda store: store.keep_progress(make_run(1).id, []),
 }
 READS: dict[str, Callable[[Store], object]] = {
     "release": lambda store: store.release(lambda _: True),
+    "asked_for_time": lambda store: store.asked_for_time("x", NOW),
+    "unstick": lambda store: store.unstick(NOW, NOW),
+    "records": lambda store: list(store.records("w")),
+    "baseline_before": lambda store: store.baseline_before(RECORD),
     "heartbeats": lambda store: store.heartbeats(),
     "state_of": lambda store: store.state_of("w"),
     "unfinished": lambda store: store.unfinished(),
@@ -133,15 +158,23 @@ READS: dict[str, Callable[[Store], object]] = {
     "rejudging": lambda store: store.rejudging("x"),
     "earlier_judgements": lambda store: store.earlier_judgements("x"),
     "backup": lambda store: store.backup(store.path.with_name("copy.db")),
+    "messages_of": lambda store: store.messages_of("x"),
+    "orders": lambda store: store.orders(),
+    "progress": lambda store: store.progress("x"),
+    "signs": lambda store: store.signs(NOW),
+    "view": lambda store: store.view(lambda connection: connection.exec_driver_sql("SELECT count(*) FROM runs")),
+    "last_reload": lambda store: store.last_reload(),
+    "steps_since": lambda store: store.steps_since(NOW),
     "integrity": lambda store: store.integrity(),
 }
 
 
 def test_no_public_method_is_left_out_here() -> None:
     public = {name for name, _ in inspect.getmembers(Store, inspect.isfunction) if not name.startswith("_")}
-    assert public - {"open", "close", "outcome_of"} == WRITES.keys() | READS.keys()
+    assert public - {"open", "close", "outcome_of", "owner", "daemon_is_gone"} == WRITES.keys() | READS.keys()
 
 
+@of_a_file
 @pytest.mark.parametrize("name", [*WRITES, *READS])
 def test_every_method_says_that_the_store_is_locked(opener: Opener, name: str) -> None:
     store = opener(busy_timeout=0.05)
@@ -174,6 +207,7 @@ def test_a_read_that_is_over_holds_nothing_up(opener: Opener) -> None:
     opener(busy_timeout=0.05).probe_write(NOW)
 
 
+@of_a_file
 def test_a_second_writing_thread_waits_its_turn_and_then_gives_up(opener: Opener) -> None:
     store = opener(busy_timeout=0.05)
     with store._database.write(), pytest.raises(StoreBusy, match="another thread"):
@@ -217,7 +251,7 @@ for minute in range(40):
         print(minute, flush=True)
 print("end", flush=True)
 """
-    path = str(opener.path)
+    path = opener.url
     with process(program, path, "01JA") as one, process(program, path, "01JB") as other:
         assert line(one) == line(other) == "ready"
         for child in (one, other):
@@ -250,7 +284,7 @@ def test_kill_9_anywhere_loses_nothing_that_was_committed_and_halves_nothing(ope
     for _ in range(5):
         opener.close()
         store = opener()
-        with process(LOOP, str(opener.path), str(len(store.history("espresso")) + 1_000 * len(said))) as child:
+        with process(LOOP, opener.url, str(len(store.history("espresso")) + 1_000 * len(said))) as child:
             for _ in range(chance.randint(1, 12)):
                 stage, run_id = line(child).split()
                 said[run_id] = stage
@@ -306,9 +340,10 @@ print(store.unfinished()[0].stage, store.integrity())
 """
 
 
+@of_a_file
 def test_a_disk_that_fills_up_stops_the_write_and_harms_nothing(opener: Opener) -> None:
     """reliability.md R3, row 101, with the operating system refusing to let the file grow."""
-    with process(FULL, str(opener.path)) as child:
+    with process(FULL, opener.url) as child:
         said, _ = child.communicate()
     first, second = said.splitlines()
     assert first.startswith("unwritable")
@@ -361,6 +396,7 @@ def test_a_file_system_without_space_refuses_a_commit_whole_and_takes_it_when_th
     assert rest.strip() == "1 True []"
 
 
+@of_a_file
 def test_a_full_database_is_unwritable_and_goes_on_when_there_is_room(store: Store) -> None:
     run = begin(store, make_run())
     engine = store._database._engine
@@ -378,6 +414,7 @@ def test_a_full_database_is_unwritable_and_goes_on_when_there_is_room(store: Sto
     assert store.unfinished()[0].stage == "settled"
 
 
+@of_a_file
 def test_a_store_that_may_only_be_read_can_be_read(opener: Opener) -> None:
     record = whole(opener(), run := make_run(), good(run), letter("e1"))
     opener.close()

@@ -12,7 +12,21 @@ from monitor.judge.decision import Verdict, WatchState
 from monitor.store import history as queries
 from monitor.store.store import Store
 from monitor.watch.run import Trigger, new_id
-from tests.store.scenes import NOW, at, bad, begin, completed, failed, finish, good, letter, make_run, retry_of, whole
+from tests.store.scenes import (
+    NOW,
+    at,
+    bad,
+    begin,
+    completed,
+    failed,
+    finish,
+    good,
+    letter,
+    make_run,
+    of_a_file,
+    retry_of,
+    whole,
+)
 
 
 def several(store: Store, verdicts: list[str], watch: str = "espresso") -> list[str]:
@@ -161,6 +175,7 @@ def test_a_sound_store_has_nothing_to_say(store: Store) -> None:
     assert store.integrity() == []
 
 
+@of_a_file
 def test_tables_that_disagree_are_named(store: Store) -> None:
     ids = several(store, ["BASELINE", "FAILED"])
     run = make_run(9)
@@ -182,6 +197,7 @@ def test_tables_that_disagree_are_named(store: Store) -> None:
         assert words in found
 
 
+@of_a_file
 def test_rows_that_refer_to_nothing_are_named(store: Store) -> None:
     run = make_run()
     whole(store, run, good(run), letter("e1"))
@@ -193,6 +209,7 @@ def test_rows_that_refer_to_nothing_are_named(store: Store) -> None:
     assert any("does not exist" in line for line in store.integrity())
 
 
+@of_a_file
 @pytest.mark.parametrize(
     ("ask", "index"),
     [

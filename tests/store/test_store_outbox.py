@@ -14,7 +14,7 @@ from monitor.judge.decision import Verdict
 from monitor.store import deliveries
 from monitor.store.records import Delivery, Gathering
 from monitor.store.store import Store
-from tests.store.scenes import NOW, Opener, at, begin, finish, good, letter, make_run
+from tests.store.scenes import NOW, Opener, at, begin, finish, good, letter, make_run, of_a_file
 from tests.store.test_store_history import plans
 
 numbers = iter(range(10**9))
@@ -39,6 +39,7 @@ def events(rows: list[Delivery]) -> list[str]:
 
 
 def test_a_claim_is_committed_before_it_is_given_out(opener: Opener) -> None:
+    """C2."""
     tell(opener(), "e1:ops")
     (row,) = claimed(opener(), NOW, 10, "01JSENDER")
     assert (row.state, row.attempts, row.repeat) == ("sending", 1, False)
@@ -47,6 +48,7 @@ def test_a_claim_is_committed_before_it_is_given_out(opener: Opener) -> None:
 
 
 def test_only_the_oldest_of_a_pair_is_claimed(store: Store) -> None:
+    """C7."""
     tell(store, "e1:ops", "e1:deals")
     tell(store, "e2:ops", "e3:deals")
     tell(store, "e4:ops", watch="another")
@@ -69,6 +71,7 @@ def test_a_claim_is_bounded_and_may_pass_targets_over(store: Store) -> None:
 
 
 def test_a_message_that_was_put_back_waits_and_holds_up_those_behind_it(store: Store) -> None:
+    """C7."""
     tell(store, "e1:ops")
     tell(store, "e2:ops")
     assert store.next_delivery_at(NOW) == NOW
@@ -138,6 +141,7 @@ def test_the_outbox_is_listed_newest_first_and_counted(store: Store) -> None:
     assert store.outbox("nothing") == []
 
 
+@of_a_file
 def test_claiming_looks_only_at_what_is_undelivered(store: Store) -> None:
     plan = plans(store, lambda connection: deliveries.claim(connection, NOW, 10, "s", (), Gathering()))
     assert "SEARCH outbox USING INDEX outbox_states (state=? AND next_at<?)" in plan

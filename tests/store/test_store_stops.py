@@ -310,7 +310,7 @@ def test_of_two_processes_no_more_than_allowed_get_through(opener: Opener, what:
     whole_run(store)
     if what == "probe":
         stop(store)
-    path = str(opener.path)
+    path = opener.url
     with process(RACE, path, "one", what) as one, process(RACE, path, "two", what) as other:
         assert line(one) == line(other) == "ready"
         for child in (one, other):
@@ -333,7 +333,7 @@ for number in range(10**6):
         print(number, flush=True)
 """
     for _ in range(2):
-        with process(program, str(opener.path)) as child:
+        with process(program, opener.url) as child:
             line(child)
             child.kill()
             child.wait()

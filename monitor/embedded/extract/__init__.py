@@ -28,4 +28,4 @@ def extract(html: str, url: str, schema: dict[str, Any] | None) -> Extraction:
     document = Document(html, url)
     if schema is None:
         return overview.of(document)
-    return Filler(document).fill(shape_of(schema))
+    return Filler(document, shape_of(schema)).fill()

@@ -1,7 +1,8 @@
 """A page as a tree under caps, with what is read from it more than once. Owns lxml and parsel; must not know schemas.
 
-libxml2 stops at 256 levels and 10 MB of text per node when it is not told otherwise, and it is not told otherwise: what
-lies deeper is not seen, and 10,000 nested tags cost nothing.
+Of a page only its first 4,000,000 characters are parsed, and `cut` says so. libxml2 stops at 256 levels and 10 MB of
+text per node when it is not told otherwise, and it is not told otherwise: what lies deeper is not seen, and 10,000
+nested tags cost nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import parsel
 from monitor.embedded.extract.words import clean
 
 MAX_ELEMENTS = 5_000
+MAX_HTML = 4_000_000  # characters of a page that are parsed: a tree takes about 45 bytes for each
+_STRUCK = frozenset({"s", "del", "strike"})
 _UNSEEN = ("script", "style", "noscript", "template")
 
 
@@ -26,6 +29,8 @@ class Document:
 
     def __init__(self, html: str, url: str) -> None:
         self.url = url
+        self.cut = len(html) > MAX_HTML  # what stands behind the cut is not seen
+        html = html[:MAX_HTML]
         parser = lxml.html.HTMLParser(huge_tree=False, recover=True, encoding="utf-8")
         content = html.replace("\0", "").encode("utf-8", "replace")
         try:
@@ -76,12 +81,15 @@ class Document:
         return clean(self.root.xpath("//meta[@name='description']/@content").get() or "")
 
 
-def text_of(element: Any) -> str:
-    """Return the visible text of an lxml element, or of what an XPath gave (an attribute, a string)."""
+def text_of(element: Any, *, struck: bool = True) -> str:
+    """Return the visible text of an lxml element, or of what an XPath gave (an attribute, a string).
+
+    `struck=False` leaves out what is struck through within it, such as an old price.
+    """
     if not isinstance(element, lxml.etree._Element):  # noqa: SLF001 - the class that lxml gives no public name
         return clean(str(element))
     joined: list[str] = []
-    for piece in _texts(element):
+    for piece in _texts(element, struck=struck):
         # Digits of two elements are two numbers: 449<sup>99</sup> is not 44999.
         if joined and joined[-1][-1:].isdigit() and piece[:1].isdigit():
             joined.append(" ")
@@ -90,7 +98,13 @@ def text_of(element: Any) -> str:
     return clean("".join(joined))
 
 
-def _texts(element: Any) -> Iterator[str]:
+def is_struck(element: Any) -> bool:
+    """Return whether an element strikes its text through."""
+    style = f"{element.get('style') or ''} {element.get('class') or ''}"
+    return element.tag in _STRUCK or "line-through" in style
+
+
+def _texts(element: Any, *, struck: bool) -> Iterator[str]:
     """Yield the text pieces under `element`, a space where a block or a line ends, without scripts and the like."""
     left = 100_000
     depth_unseen = 0
@@ -98,7 +112,9 @@ def _texts(element: Any) -> Iterator[str]:
         left -= 1
         if left < 0:
             return
-        unseen = node.tag in _UNSEEN
+        unseen = node.tag in _UNSEEN or (
+            not struck and node is not element and isinstance(node.tag, str) and is_struck(node)
+        )
         if event == "start":
             depth_unseen += unseen
             if node.text and not depth_unseen:

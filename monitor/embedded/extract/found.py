@@ -18,11 +18,15 @@ MISSING: Final = _Missing()
 
 @dataclass(slots=True)
 class Extraction:
-    """A result, the source of each value by JSON Pointer, and the pointers of required values that were not found."""
+    """A result, the source of each value by JSON Pointer, and the pointers of required values that were not found.
+
+    `cut`: the page was so long that only its beginning was read.
+    """
 
     result: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    cut: bool = False  # whether the page was longer than what is parsed of one
 
 
 def below(pointer: str, name: str | int) -> str:

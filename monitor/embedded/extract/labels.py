@@ -1,8 +1,6 @@
-"""Labels and their values: tables, definition lists, "label: value" lines; and which label means which property.
+"""Labels and their values as a page lays them out: tables, definition lists, "label: value" lines. Pure over a tree.
 
-Pure over a tree.
-
-A label that matches twice with different values answers nothing: choosing would be guessing.
+For a schema that is still to be proposed; how a label means a property is decided in `likeness`.
 """
 
 from __future__ import annotations
@@ -12,8 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.embedded.extract.document import text_of
-from monitor.embedded.extract.vocabulary import synonyms
-from monitor.embedded.extract.words import key, label_words, words
 
 MAX_PAIRS = 2_000
 MAX_LABEL = 80
@@ -70,26 +66,6 @@ def _label(text: str) -> str:
     return text.strip().rstrip(":").strip()
 
 
-def match(label: str, name: str, description: str) -> int:
-    """Return how well a label means a property: 3 its name, 2 a synonym, 1 the beginning of its description, 0 not."""
-    telling = " ".join(label_words(label))
-    if telling == " ".join(label_words(name)) or words(label) == words(name):
-        return 3
-    if telling in synonyms(name) or key(label) in synonyms(name):
-        return 2
-    described = " ".join(label_words(description[:200]))
-    if described == telling or described.startswith(f"{telling} "):
-        return 1
-    return 1 if len(label_words(label)) >= 2 and f" {telling} " in f" {described} " else 0
-
-
-def best(found: list[Pair], name: str, description: str) -> list[Pair]:
-    """Return the pairs whose label matches best; empty if none matches."""
-    scored = [(match(pair.label, name, description), pair) for pair in found]
-    top = max((score for score, _pair in scored), default=0)
-    return [pair for score, pair in scored if score == top] if top else []
-
-
 def tables(element: Any) -> list[Table]:
     """Return the tables that have a header row of at least two labels, and at least one full row."""
     found = []
@@ -101,15 +77,4 @@ def tables(element: Any) -> list[Table]:
         rows = tuple(line for line in lines if line is not header and len(line) == len(header))[:MAX_PAIRS]
         if rows:
             found.append(Table(tuple(text_of(cell) for cell in header), rows))
-    return found
-
-
-def columns(table: Table, properties: dict[str, str]) -> dict[str, int]:
-    """Return the column of each property (name -> description) whose header matches it alone."""
-    found: dict[str, int] = {}
-    for name, description in properties.items():
-        scores = [match(label, name, description) for label in table.header]
-        top = max(scores)
-        if top and scores.count(top) == 1 and scores.index(top) not in found.values():
-            found[name] = scores.index(top)
     return found

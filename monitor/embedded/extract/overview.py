@@ -18,7 +18,7 @@ MAX_DEPTH = 4
 
 def of(document: Document) -> Extraction:
     """Return title, description and, if there is structured data, the facts of its first entity."""
-    found = Extraction()
+    found = Extraction(cut=document.cut)
     for name, text in (("title", document.title), ("description", document.description)):
         if text:
             found.result[name] = text

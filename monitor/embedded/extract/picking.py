@@ -1,4 +1,4 @@
-"""Choosing among the clues of a page (or of a row) the one that answers a property, or none. Pure over clues.
+"""Choosing among the clues of a page the one that answers a property, or none. Pure over clues.
 
 The best clue must be likely by itself and ahead of the best one that says something else; two values that are as likely
 are a choice, and a choice is not made.
@@ -7,25 +7,28 @@ are a choice, and a choice is not made.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from monitor.embedded.extract.clues import Clue
+from monitor.embedded.extract import holding
+from monitor.embedded.extract.clue import Clue
 from monitor.embedded.extract.found import MISSING
-from monitor.embedded.extract.likeness import MARGIN, SURE, Query, likeness
+from monitor.embedded.extract.likeness import MARGIN, SURE, lacks, likeness
+from monitor.embedded.extract.query import Query
 from monitor.embedded.extract.shape import Shape
 from monitor.embedded.extract.structured import dumps
-from monitor.embedded.extract.terms import concepts
-from monitor.embedded.extract.values import Context, convert, is_currency
+from monitor.embedded.extract.terms import listed
+from monitor.embedded.extract.values import Context
 
-MAX_STRING = 160
-_FOR_TEXT = frozenset({None, ":", "own", "title:", "aria-label:", "content"})
-_WITHIN = {
-    "email": re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
-    "phone": re.compile(r"(?<![\w/.])[+(]?\d[\d\s()/-]{5,}\d(?!\w)"),
-}
-_LONG = frozenset({"description"})
+ALONE, LONELY = 0.62, 0.25  # how likely a value must be that nothing else comes near, and how near that is
+# Who or where something is has a name, too, and it is not the name of the thing.
+SOMEONE = frozenset(listed("someone"))
+_FORMED = frozenset({"email", "phone"})
+_MACHINE = ("content", "value", "datetime")
+
+
+_RATED = re.compile(r"\D{0,40}\d(?:[.,]\d+)?\s?(?:/|out of|von|sur|de|su|van|av|z|üzerinden)\s?(?:5|10)\b")
 
 
 @dataclass(slots=True)
@@ -39,24 +42,30 @@ class Pick:
     @property
     def source(self) -> str:
         """Where the value came from, in words."""
-        clue = self.clue
-        if clue.label:
-            return f"{clue.place} {clue.label[:60]!r}"
-        name = clue.path[-2] if len(clue.path) > 1 else clue.element.tag
-        shown = name.rstrip(".")
-        return f"text of <{shown}>" if clue.attr is None else f"@{clue.attr} of <{shown}>"
+        return source_of(self.clue)
 
 
-def picks(asked: Query, shape: Shape, clues: Sequence[Clue], context: Context, *, page: bool) -> list[Pick]:
-    """Return the clues that read as the shape and are at least half likely, best first."""
+def source_of(clue: Clue) -> str:
+    """Return where a clue stands, in words: by its label, else by its element."""
+    if clue.label:
+        return f"{clue.place} {clue.label[:60]!r}"
+    name = clue.path[-2] if len(clue.path) > 1 else clue.element.tag
+    shown = name.rstrip(".")
+    return f"text of <{shown}>" if clue.part in holding.TEXTS else f"@{clue.part} of <{shown}>"
+
+
+def picks(asked: Query, shape: Shape, clues: Sequence[Clue], context: Context) -> list[Pick]:
+    """Return the clues of a page that read as the shape and are at least half likely, best first."""
     found = []
     for clue in clues:
-        if not may_hold(clue, shape):
+        if not holding.may_hold(clue, shape):
             continue
-        score = likeness(asked, clue) + _prior(asked, shape, clue, page=page)
-        if score < SURE - 0.15:
+        score = likeness(asked, clue) + _prior(asked, shape, clue)
+        if _FORMED & asked.heads and len(asked.name) == 1 and not clue.aside:
+            score = max(score, ALONE)  # its form says what it is, where the page has no other
+        if score < ALONE - LONELY:
             continue
-        value = read(clue, shape, asked, context)
+        value = holding.read(clue, shape, asked, context)
         if value is not MISSING:
             found.append(Pick(value, score, clue))
     found.sort(key=lambda pick: (-pick.score, pick.clue.order))
@@ -65,11 +74,12 @@ def picks(asked: Query, shape: Shape, clues: Sequence[Clue], context: Context, *
 
 def best(found: list[Pick]) -> Pick | None:
     """Return the first pick if it is sure enough and nothing that differs comes near."""
-    if not found or found[0].score < SURE:
+    if not found or found[0].score < ALONE:
         return None
     first = found[0]
+    margin = MARGIN if first.score >= SURE else LONELY  # what is less sure must stand alone
     for other in found[1:]:
-        if other.score < first.score - MARGIN:
+        if other.score < first.score - margin:
             break
         if dumps(other.value) != dumps(first.value) and not _within(first, other):
             return None
@@ -88,85 +98,47 @@ def _within(one: Pick, other: Pick) -> bool:
     return near and (one.value in other.value or other.value in one.value)
 
 
-def may_hold(clue: Clue, shape: Shape) -> bool:
-    """Return whether a clue is of the kind that can hold such a property: a link for an address, a text for a text."""
-    if shape.format in ("uri", "url", "uri-reference"):
-        if clue.text.startswith("#"):
-            return False
-        return clue.attr in ("href", "content")
-    if clue.attr == "href" or clue.attr == "value":
-        return False
-    if clue.attr == "datetime":
-        return shape.format in ("date", "date-time")
-    if shape.kind == "string" and shape.enum is None and clue.attr not in _FOR_TEXT:
-        return False
-    return bool(clue.text)
-
-
-def _prior(asked: Query, shape: Shape, clue: Clue, *, page: bool) -> float:
+def _prior(asked: Query, shape: Shape, clue: Clue) -> float:
     """Return what the kind of place adds: a heading for a title, a currency for money, none for a count."""
-    if "title" in asked.named and shape.kind == "string":
-        if clue.heading:
-            return max(0.95 - 0.9 * clue.words.get("title", 0.0), 0.5) if clue.heading == 1 else 0.1 if page else 0.5
-        return 0.0
+    if holding.is_text(shape):
+        return _of_title(asked, clue)
     if shape.kind == "boolean":
-        return (0.15 if clue.element.tag in ("button", "a") and clue.element.get("disabled") is None else 0.0) - (
-            0.3 if clue.element.tag == "td" and "table column" in clue.place else 0.0
-        )
-    if shape.format == "date":
+        presses = clue.element.tag in ("button", "a") and clue.element.get("disabled") is None
+        return 0.15 * presses - 0.3 * _is_of_one_row(clue)
+    if shape.format in ("date", "date-time"):
         return 0.1 if clue.element.tag == "time" else 0.0
-    if asked.money and clue.attr is None and len(clue.text) <= 16 and clue.money:
+    if asked.money and clue.part in holding.TEXTS and len(clue.text) <= 16 and clue.money:
         return 0.18
     if asked.money:
-        return 0.1 if clue.money else 0.05 if clue.attr in ("content", "data-price-amount", "data-price") else -0.15
+        told = clue.part in _MACHINE or (clue.part or "").startswith("data-")
+        return 0.1 if clue.money else 0.05 if told else -0.15
+    if "rating" in asked.heads and _RATED.match(clue.text):
+        return 0.0 if lacks(asked, clue) else 0.3
+    if asked.heads == {"count"} and clue.heading == 1 and clue.text[:1].isdigit():
+        return 0.75
     return 0.0
 
 
-def read(clue: Clue, shape: Shape, asked: Query, context: Context) -> Any:
-    """Return the value of a clue as the shape declares it, or MISSING where it cannot be meant."""
-    text = clue.text
-    if shape.kind in ("number", "integer"):
-        if not asked.money and clue.money and clue.attr in (None, ":"):
-            return MISSING
-        if asked.money and re.search(r"\d\s?%", text):
-            return MISSING
-        if re.search(r"\d\s?[-–]\s?\d|\d:\d\d", text):
-            return MISSING
-        value = convert(text, shape, context)
-        too_much = "rating" in asked.words and "reviews" not in asked.words and value is not MISSING and value > 10
-        return MISSING if too_much else value
-    if shape.kind == "string" and shape.enum is None and not shape.format:
-        if is_currency(context.name, shape):
-            return convert(text, shape, context)
-        if len(text) > MAX_STRING and not _LONG & asked.named:
-            return MISSING
-        if clue.attr != "own" and _is_label(clue, asked):
-            return MISSING
-        for concept, pattern in _WITHIN.items():
-            if concept in asked.words:
-                parts = set(pattern.findall(text))
-                return convert(parts.pop(), shape, context) if len(parts) == 1 else MISSING
-    return convert(text, shape, context)
+def _is_of_one_row(clue: Clue) -> bool:
+    """Return whether a clue stands in a table whose columns have heads: it tells of its row, not of the page."""
+    return clue.element.tag == "td" and any(label.place == "table column" for label in clue.labels)
 
 
-def _is_label(clue: Clue, asked: Query) -> bool:
-    """Return whether a text only names the property ("Seller", "Lieferzeit:") instead of answering it."""
-    if clue.text.endswith((":", "：")) or clue.element.tag in ("dt", "th", "label", "button"):
-        return True
-    if clue.attr is None and not any(character.isdigit() for character in clue.text):
-        told = concepts(clue.text)
+def _told(clue: Clue) -> frozenset[str]:
+    return frozenset().union(*(label.words for label in clue.labels if label.weight >= 0.8))
+
+
+def _of_title(asked: Query, clue: Clue) -> float:
+    """Return what a heading adds for a title of the page's own thing; a title of something else is not the heading."""
+    if "title" not in asked.heads or clue.part not in (None, "run", "part", "rest"):
+        return 0.0
+    if not clue.heading:
         return (
-            bool(told)
-            and all(
-                word in asked.words or word in asked.marks or (word[0] == "=" and word in asked.named)
-                for word in told
-                if not word.startswith("=")
-            )
-            and not any(word.startswith("=") and word not in asked.words for word in told)
-        )
-    return False
-
-
-def visible(value: Any, found: Sequence[Pick]) -> Iterator[Pick]:
-    """Yield the picks that say the same as `value`."""
-    return (pick for pick in found if dumps(pick.value) == dumps(value))
+            -0.4 if (SOMEONE & clue.own or SOMEONE & _told(clue)) and not SOMEONE & asked.all else 0.0
+        )  # the name of something else: of the seller, of the venue
+    about = [word for word in asked.name if "title" not in word.meanings]
+    if any(not word.meanings & clue.words.keys() for word in about):
+        return 0.0
+    if clue.heading > 1:
+        return 0.1
+    return max(0.95 - 0.9 * clue.told.get("title", 0.0), 0.5) - 0.1 * (clue.part == "run")

@@ -1,13 +1,10 @@
-"""Finding the rows of a list, and the entity that a page is about. Pure choices over entities and tables."""
+"""The rows that structured data has for a list, and the entity that a page is about. Pure choices over entities."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import parsel
-
-from monitor.embedded.extract import labels
 from monitor.embedded.extract.found import MISSING
 from monitor.embedded.extract.shape import Shape
 from monitor.embedded.extract.structured import dumps
@@ -83,21 +80,3 @@ def of_entities(entities: Sequence[Entity], name: str, others: Sequence[Entity])
     alike = [entity for entity in others if kinds & set(entity["@type"])]
     if len(alike) > 1:
         yield alike
-
-
-def of_tables(element: parsel.Selector, shape: Shape) -> Iterator[list[dict[str, parsel.Selector]]]:
-    """Yield the rows of each table whose header names every required property and at least two properties.
-
-    A row maps a property to its cell, and the empty name to the row itself.
-    """
-    described = {name: child.description for name, child in shape.properties.items()}
-    for table in labels.tables(element.root):
-        found = labels.columns(table, described)
-        needed = {name for name in shape.required if name in described and shape.properties[name].hint is None}
-        if len(found) < min(2, len(described)) or not needed <= found.keys():
-            continue
-        yield [
-            {name: parsel.Selector(root=cells[column]) for name, column in found.items()}
-            | {"": parsel.Selector(root=cells[0].getparent())}
-            for cells in table.rows
-        ]

@@ -68,11 +68,12 @@ class _Reader:
         self._root = root
         self._left = MAX_NODES
 
-    def read(self, node: Any, depth: int = 0) -> Shape:
+    def read(self, node: Any, depth: int = 0, locale: str | None = None) -> Shape:
         self._left -= 1
         if depth > MAX_DEPTH or self._left < 0 or not isinstance(node, dict):
             return Shape("string", nullable=True)
         node, nullable = self._resolved(node)
+        locale = _text(node.get("x-locale")) or locale  # what encloses a property speaks for it, too
         kinds = [kind for kind in _listed(node.get("type")) if kind != "null"]
         enum = node["enum"] if isinstance(node.get("enum"), list) else [node["const"]] if "const" in node else None
         kind = kinds[0] if kinds else "null" if "null" in _listed(node.get("type")) else _kind_of(node, enum)
@@ -86,11 +87,11 @@ class _Reader:
             enum=tuple(value for value in enum if value is not None) if enum is not None else None,
             format=_text(node.get("format")),
             description=_text(node.get("description")) or _text(node.get("title")) or "",
-            locale=_text(node.get("x-locale")),
+            locale=locale,
             hint=_hint(node),
-            properties={str(name): self.read(child, depth + 1) for name, child in _items(properties)},
+            properties={str(name): self.read(child, depth + 1, locale) for name, child in _items(properties)},
             required=frozenset(name for name in node.get("required") or () if isinstance(name, str)),
-            items=self.read(node.get("items", {}), depth + 1) if kind == "array" else None,
+            items=self.read(node.get("items", {}), depth + 1, locale) if kind == "array" else None,
         )
 
     def _resolved(self, node: dict[str, Any]) -> tuple[dict[str, Any], bool]:

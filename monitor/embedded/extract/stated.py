@@ -15,6 +15,7 @@ from monitor.embedded.extract.structured import dumps
 from monitor.embedded.extract.vocabulary import answers
 
 MAX_ROWS = 2_000
+MAX_INNER = 30  # fields of an object within the object
 
 
 def best_object(documents: Sequence[Stated], shape: Shape) -> tuple[dict[str, Any], ...]:
@@ -50,4 +51,12 @@ def lists(documents: Sequence[Stated], shape: Shape) -> Iterator[list[dict[str, 
 
 
 def _entity(value: dict[str, Any], source: str) -> dict[str, Any]:
-    return {str(name): child for name, child in value.items()} | {"@type": [], "@source": source}
+    plain = {str(name): child for name, child in value.items()}
+    inner = {
+        f"{name} {below}": child
+        for name, nested in plain.items()
+        if isinstance(nested, dict)
+        for below, child in list(nested.items())[:MAX_INNER]
+        if not isinstance(child, (dict, list))
+    }
+    return inner | plain | {"@type": [], "@source": source}

@@ -42,6 +42,8 @@ def _stock(folded: str) -> bool | None:
         return True if not _AFTER.search(folded[yes.end() :]) else None
     if len(folded) <= 80:
         no, held = _pattern("out", lead=False).search(folded), _pattern("had", lead=False).search(folded)
+        if no and held and no.end() <= held.start():
+            return False  # "sold out, expected in stock on 4 December"
         if bool(no) != bool(held):
             return held is not None if not _AFTER.search(folded) or no else None
     return None

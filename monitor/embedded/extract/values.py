@@ -13,11 +13,11 @@ from urllib.parse import urljoin
 from monitor.embedded.extract import dates, numbers, truth
 from monitor.embedded.extract.found import MISSING
 from monitor.embedded.extract.shape import Shape
-from monitor.embedded.extract.terms import concepts
+from monitor.embedded.extract.terms import concepts, listed
 from monitor.embedded.extract.words import clean, key, words
 
 _MONEY = frozenset({"price", "cost", "fee", "amount", "total", "subtotal", "msrp", "rent", "salary", "fare"})
-_MONEY_TERMS = frozenset({"price", "salary", "rent", "shipping", "community"})
+_MONEY_TERMS = frozenset(listed("money"))
 _SCHEMA_ORG = re.compile(r"\A(?:https?://(?:www\.)?schema\.org/)?(\w+)/?\Z")
 _AVAILABLE = frozenset({"instock", "limitedavailability", "onlineonly", "instoreonly"})
 _UNAVAILABLE = frozenset({"outofstock", "soldout", "discontinued", "backorder", "reserved"})
@@ -94,7 +94,8 @@ def _number(value: Any, shape: Shape, context: Context) -> Any:
 
 def is_currency(name: str, shape: Shape) -> bool:
     """Return whether a property asks for a currency by its code, not for an amount in it."""
-    return "currency" in concepts(name.replace("_", " ")) and shape.kind == "string"
+    named = "currency" in concepts(name.replace("_", " ")) and shape.kind == "string"
+    return named and "title" not in concepts(shape.description)
 
 
 def currency_of(value: str, language: str | None) -> Any:

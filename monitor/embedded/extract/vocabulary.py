@@ -8,8 +8,10 @@ Only names that mean one thing are here: `old_price`, `list_price` or `shipping`
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
+from monitor.embedded.extract.terms import concepts
 from monitor.embedded.extract.words import key, words
 
 MAX_VALUES = 2_000
@@ -54,24 +56,34 @@ _GROUPS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
 _PATHS: dict[str, tuple[Path, ...]] = {
     key(name): tuple(tuple(path.split(".")) for path in paths) for names, paths in _GROUPS for name in names
 }
-_SYNONYMS: dict[str, frozenset[str]] = {
-    key(name): frozenset(key(other) for other in names) for names, _paths in _GROUPS for name in names
-}
 _NAME_LIKE = frozenset(key(name) for name in ("name", "product name", "item name", "title", "headline", "page title"))
 _DESCRIPTION_LIKE = frozenset(key(name) for name in ("description", "summary", "meta description"))
 
 
-def paths_for(name: str) -> tuple[Path, ...]:
+def paths_for(name: str, *, integer: bool = False) -> tuple[Path, ...]:
     """Return the paths at which an entity may hold the property `name`, best first.
 
-    Its own name always comes first or alone.
+    Its own name always comes first or alone. A name in another language is known by what its words mean.
     """
-    return _PATHS.get(key(name), ())
+    return _PATHS.get(key(name)) or _by_meaning().get(_meaning(name, integer=integer), ())
 
 
-def synonyms(name: str) -> frozenset[str]:
-    """Return the keys of names that mean the same as `name`, itself included."""
-    return _SYNONYMS.get(key(name), frozenset({key(name)}))
+@lru_cache(maxsize=4_000)
+def _meaning(name: str, *, integer: bool = False) -> frozenset[str]:
+    """Return what a name means; words that tell this property from others of its kind are part of it."""
+    meant = concepts(name.replace("_", " "))
+    return meant - {"rating" if integer else "reviews"} if {"rating", "reviews"} <= meant else meant
+
+
+@lru_cache(maxsize=1)
+def _by_meaning() -> dict[frozenset[str], tuple[Path, ...]]:
+    found: dict[frozenset[str], tuple[Path, ...]] = {}
+    for names, paths in _GROUPS:
+        for name in names:
+            meant = _meaning(name, integer="reviewCount" in paths[0])
+            if meant and not any(word[0] in "=!" for word in meant):
+                found.setdefault(meant, tuple(tuple(path.split(".")) for path in paths))
+    return found
 
 
 def is_name_like(name: str) -> bool:
@@ -84,13 +96,17 @@ def is_description_like(name: str) -> bool:
     return key(name) in _DESCRIPTION_LIKE
 
 
-def answers(entity: dict[str, Any], name: str) -> Iterator[tuple[str, list[Any]]]:
+def answers(entity: dict[str, Any], name: str, *, integer: bool = False) -> Iterator[tuple[str, list[Any]]]:
     """Yield (path, values) for each place where `entity` may answer for `name`; more than one value means a choice."""
     asked = words(name)
     own = [field for field in entity if not field.startswith("@") and words(field) == asked]
     if "ListItem" in entity["@type"]:  # its position is its number in the list
         own = [field for field in own if field != "position"]
-    tried = [(field,) for field in own] + list(paths_for(name))
+    meant = _meaning(name, integer=integer)
+    alike = [field for field in entity if field[0] != "@" and meant and _meaning(field, integer=integer) == meant]
+    if "ListItem" in entity["@type"]:
+        alike = []
+    tried = [(field,) for field in own] + list(paths_for(name, integer=integer)) + [(field,) for field in alike]
     for path in dict.fromkeys(tried):
         values = list(_at(entity, path))[:MAX_VALUES]
         if values:

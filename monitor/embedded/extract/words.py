@@ -9,15 +9,13 @@ MAX_TEXT = 20_000
 _SPACE = re.compile(r"\s+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[^\W_]+")
-_ASIDE = re.compile(r"\([^)]*\)|\[[^\]]*\]")
-_FILLERS = frozenset(
-    {"the", "a", "an", "of", "our", "your", "its", "is", "and", "or", "in", "this", "current", "product"}
-)
 
 
 def clean(text: str) -> str:
     """Return `text` with runs of white space as one space, and without control, format and surrogate characters."""
     spaced = _SPACE.sub(" ", text[: 4 * MAX_TEXT])
+    if spaced.isprintable():  # nearly always; then nothing of what follows is in it
+        return spaced.strip()[:MAX_TEXT]
     kept = (character for character in spaced if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
     return "".join(kept).strip()[:MAX_TEXT]
 
@@ -33,13 +31,6 @@ def words(name: str) -> tuple[str, ...]:
 def key(name: str) -> str:
     """Return the words of `name` joined by spaces: the form in which names are looked up."""
     return " ".join(words(name))
-
-
-def label_words(label: str) -> tuple[str, ...]:
-    """Return the telling words of a label: without what stands in brackets, and without articles and the like."""
-    all_words = words(_ASIDE.sub(" ", label))
-    telling = tuple(word for word in all_words if word not in _FILLERS)
-    return telling or all_words
 
 
 def _singular(word: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from monitor.store.migrations.types import Name, Number, Words
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -13,41 +15,43 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the tables; instants are integer microseconds, packed JSON is bytes."""
-    op.execute("PRAGMA application_id = 1735225198")  # 0x676D6F6E, "gmon"
+    file = op.get_bind().dialect.name == "sqlite"
+    if file:
+        op.execute("PRAGMA application_id = 1735225198")  # 0x676D6F6E, "gmon"
     _runs()
+    if not file:
+        op.execute("COMMENT ON TABLE runs IS 'goal-monitor'")
     _watch_state()
     _retries()
     _outbox()
-    op.create_table(
-        "marks", sa.Column("name", sa.String, primary_key=True), sa.Column("at", sa.BigInteger, nullable=False)
-    )
+    op.create_table("marks", sa.Column("name", Name, primary_key=True), sa.Column("at", sa.BigInteger, nullable=False))
 
 
 def _runs() -> None:
     op.create_table(
         "runs",
-        sa.Column("id", sa.String, primary_key=True),
-        sa.Column("watch", sa.String, nullable=False),
+        sa.Column("id", Name, primary_key=True),
+        sa.Column("watch", Name, nullable=False),
         sa.Column("due_at", sa.BigInteger, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
-        sa.Column("trigger", sa.String, nullable=False),
+        sa.Column("trigger", Name, nullable=False),
         sa.Column("dry", sa.Boolean, nullable=False),
-        sa.Column("stage", sa.String, nullable=False),
-        sa.Column("owner", sa.String, nullable=False),
-        sa.Column("generation", sa.String, nullable=False),
-        sa.Column("run_id", sa.Text),
-        sa.Column("streaming_url", sa.Text),
+        sa.Column("stage", Name, nullable=False),
+        sa.Column("owner", Name, nullable=False),
+        sa.Column("generation", Name, nullable=False),
+        sa.Column("run_id", Words),
+        sa.Column("streaming_url", Words),
         sa.Column("opened_at", sa.BigInteger),
         sa.Column("started_at", sa.BigInteger),
         sa.Column("finished_at", sa.BigInteger),
         sa.Column("updated_at", sa.BigInteger, nullable=False),
-        sa.Column("kind", sa.String),
-        sa.Column("code", sa.String),
-        sa.Column("api_code", sa.Text),
-        sa.Column("message", sa.Text),
+        sa.Column("kind", Name),
+        sa.Column("code", Name),
+        sa.Column("api_code", Words),
+        sa.Column("message", Words),
         sa.Column("steps", sa.Integer),
-        sa.Column("verdict", sa.String),
-        sa.Column("reason", sa.Text),
+        sa.Column("verdict", Name),
+        sa.Column("reason", Words),
         sa.Column("notifications", sa.Integer, nullable=False),
         sa.Column("goal", sa.LargeBinary),
         sa.Column("changes", sa.LargeBinary),
@@ -72,15 +76,15 @@ def _runs() -> None:
 def _watch_state() -> None:
     op.create_table(
         "watch_state",
-        sa.Column("watch", sa.String, primary_key=True),
-        sa.Column("generation", sa.String, nullable=False),
-        sa.Column("baseline_run", sa.String, sa.ForeignKey("runs.id")),
+        sa.Column("watch", Name, primary_key=True),
+        sa.Column("generation", Name, nullable=False),
+        sa.Column("baseline_run", Name, sa.ForeignKey("runs.id")),
         sa.Column("failures", sa.Integer, nullable=False),
-        sa.Column("incident_id", sa.String),
+        sa.Column("incident_id", Name),
         sa.Column("incident_opened_at", sa.BigInteger),
-        sa.Column("incident_code", sa.String),
+        sa.Column("incident_code", Name),
         sa.Column("incident_announced", sa.Boolean),
-        sa.Column("last_run", sa.String, sa.ForeignKey("runs.id")),
+        sa.Column("last_run", Name, sa.ForeignKey("runs.id")),
         sa.Column("last_good_at", sa.BigInteger),
         sa.Column("updated_at", sa.BigInteger, nullable=False),
     )
@@ -89,13 +93,13 @@ def _watch_state() -> None:
 def _retries() -> None:
     op.create_table(
         "retries",
-        sa.Column("watch", sa.String, nullable=False),
+        sa.Column("watch", Name, nullable=False),
         sa.Column("due_at", sa.BigInteger, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
-        sa.Column("run", sa.String, nullable=False),
-        sa.Column("trigger", sa.String, nullable=False),
+        sa.Column("run", Name, nullable=False),
+        sa.Column("trigger", Name, nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
-        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("reason", Words, nullable=False),
         sa.PrimaryKeyConstraint("watch", "due_at", "attempt", name="retries_occurrence"),
     )
 
@@ -103,21 +107,21 @@ def _retries() -> None:
 def _outbox() -> None:
     op.create_table(
         "outbox",
-        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-        sa.Column("event", sa.String, nullable=False),
-        sa.Column("run", sa.String, sa.ForeignKey("runs.id"), nullable=False),
-        sa.Column("watch", sa.String, nullable=False),
-        sa.Column("target", sa.Text, nullable=False),
-        sa.Column("kind", sa.String, nullable=False),
-        sa.Column("title", sa.Text, nullable=False),
-        sa.Column("body", sa.Text, nullable=False),
-        sa.Column("state", sa.String, nullable=False),
+        sa.Column("id", Number, primary_key=True, autoincrement=True),
+        sa.Column("event", Name, nullable=False),
+        sa.Column("run", Name, sa.ForeignKey("runs.id"), nullable=False),
+        sa.Column("watch", Name, nullable=False),
+        sa.Column("target", Words, nullable=False),
+        sa.Column("kind", Name, nullable=False),
+        sa.Column("title", Words, nullable=False),
+        sa.Column("body", Words, nullable=False),
+        sa.Column("state", Name, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("next_at", sa.BigInteger, nullable=False),
         sa.Column("done_at", sa.BigInteger),
-        sa.Column("error", sa.Text),
-        sa.Column("sender", sa.String),
+        sa.Column("error", Words),
+        sa.Column("sender", Name),
         sa.Column("repeat", sa.Boolean, nullable=False),
         sa.UniqueConstraint("event", "target", name="outbox_event_target"),
         sa.CheckConstraint("state IN ('pending', 'sending', 'done', 'dead')", name="outbox_state"),

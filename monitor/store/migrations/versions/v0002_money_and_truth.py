@@ -8,6 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from monitor.store.migrations.types import Name, Number, Words
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -20,19 +22,17 @@ def upgrade() -> None:
     op.create_index("watch_state_last_run", "watch_state", ["last_run"])
     op.create_table(
         "stops",
-        sa.Column("kind", sa.String, primary_key=True),
-        sa.Column("code", sa.String, nullable=False),
-        sa.Column("message", sa.Text, nullable=False),
+        sa.Column("kind", Name, primary_key=True),
+        sa.Column("code", Name, nullable=False),
+        sa.Column("message", Words, nullable=False),
         sa.Column("opened_at", sa.BigInteger, nullable=False),
         sa.Column("probe_at", sa.BigInteger, nullable=False),
-        sa.Column("key_digest", sa.String),
-        sa.Column("run", sa.String, sa.ForeignKey("runs.id"), nullable=False),
+        sa.Column("key_digest", Name),
+        sa.Column("run", Name, sa.ForeignKey("runs.id"), nullable=False),
         sa.CheckConstraint("kind IN ('auth', 'billing')", name="stops_kind"),
     )
     op.create_index("stops_run", "stops", ["run"])
-    op.create_table(
-        "notices", sa.Column("key", sa.String, primary_key=True), sa.Column("at", sa.BigInteger, nullable=False)
-    )
+    op.create_table("notices", sa.Column("key", Name, primary_key=True), sa.Column("at", sa.BigInteger, nullable=False))
     op.create_index("notices_at", "notices", ["at"])
     _judgements()
 
@@ -40,13 +40,13 @@ def upgrade() -> None:
 def _judgements() -> None:
     op.create_table(
         "judgements",
-        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-        sa.Column("run", sa.String, sa.ForeignKey("runs.id"), nullable=False),
+        sa.Column("id", Number, primary_key=True, autoincrement=True),
+        sa.Column("run", Name, sa.ForeignKey("runs.id"), nullable=False),
         sa.Column("replaced_at", sa.BigInteger, nullable=False),
-        sa.Column("generation", sa.String, nullable=False),
-        sa.Column("verdict", sa.String, nullable=False),
-        sa.Column("code", sa.String),
-        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("generation", Name, nullable=False),
+        sa.Column("verdict", Name, nullable=False),
+        sa.Column("code", Name),
+        sa.Column("reason", Words, nullable=False),
         sa.Column("changes", sa.LargeBinary),
         sa.Column("violations", sa.LargeBinary),
         sa.Column("result", sa.LargeBinary),
