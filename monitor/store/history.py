@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, exists, func, or_, select
+from sqlalchemy import Connection, delete, exists, func, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from monitor.errors import UsageError
@@ -188,3 +188,9 @@ def mark(connection: Connection, name: str, now: datetime) -> None:
     """Write an instant under a name, in place of the one before."""
     row = insert(marks).values(name=name, at=now)
     connection.execute(row.on_conflict_do_update(index_elements=["name"], set_={"at": now}))
+
+
+def mark_anew(connection: Connection, name: str, now: datetime) -> None:
+    """Write an instant under a name so that the file is written even where the same instant stands there."""
+    connection.execute(delete(marks).where(marks.c.name == name))
+    connection.execute(insert(marks).values(name=name, at=now))

@@ -20,9 +20,13 @@ class Upkeep(Part):
     """Health, retention, backup, and a watch's new name."""
 
     def probe_write(self, now: datetime) -> None:
-        """Prove with a small commit that the store can be written; called before every POST (reliability.md R3)."""
+        """Prove with a small commit that the store can be written; called before every POST (reliability.md R3).
+
+        The row is made anew: SQLite writes nothing for an update that leaves a row as it is, so a probe that is
+        repeated with the same `now` would prove nothing (found by `campaign disk`, case 77).
+        """
         with self._database.write() as connection:
-            history.mark(connection, "probe", now)
+            history.mark_anew(connection, "probe", now)
 
     def beat(self, parts: Collection[str], now: datetime, until: datetime) -> None:
         """Mark parts of a daemon as moving; the next mark is due by `until`, both on the machine's clock (C10)."""

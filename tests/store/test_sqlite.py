@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
 import stat
@@ -234,6 +235,15 @@ def test_the_probe_notices_that_the_file_is_gone(store: Store, change) -> None: 
     change(store.path)
     with pytest.raises(StoreUnwritable, match="deleted or replaced"):
         store.probe_write(NOW)
+
+
+def test_r3_a_probe_that_is_repeated_within_one_instant_writes_again(store: Store) -> None:
+    with contextlib.closing(sqlite3.connect(store.path)) as beside:
+        versions = []
+        for _ in range(3):
+            store.probe_write(NOW)
+            versions.append(beside.execute("PRAGMA data_version").fetchone()[0])
+    assert len(set(versions)) == 3
 
 
 @pytest.mark.parametrize("what", ["deleted", "replaced"])
