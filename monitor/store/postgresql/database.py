@@ -121,7 +121,7 @@ class PostgresDatabase:
             with translated(self.where):
                 self._introduce()
                 self._commits += 1
-                moved = f"UPDATE writers SET commits = {self._commits} WHERE id = '{self.writer}'"  # noqa: S608 - a number, a ULID
+                moved = f"UPDATE writers SET commits = {self._commits} WHERE id = '{self.writer}'"  # noqa: S608 # nosec B608 - a number, a ULID
                 with self._begun(f"BEGIN; {locks.writing(parts)}; {moved}", about=1) as connection:
                     yield connection
                     self._commit(connection)
@@ -162,14 +162,14 @@ class PostgresDatabase:
         if self._known:
             return
         who = f"'{self.writer}', '{_plain(socket.gethostname())}', {os.getpid()}, {NOW}, {NOW}, 0"
-        words = f"BEGIN; INSERT INTO writers VALUES ({who}) ON CONFLICT DO NOTHING"  # noqa: S608 - ours, the host's name made plain
+        words = f"BEGIN; INSERT INTO writers VALUES ({who}) ON CONFLICT DO NOTHING"  # noqa: S608 # nosec B608 - ours, the host's name made plain
         with self._begun(words) as connection:
             connection.commit()
         self._known = True
 
     def _forget(self) -> None:
         """Remove the row; one that stays is removed by housekeeping of others."""
-        words = f"BEGIN; DELETE FROM writers WHERE id = '{self.writer}'"  # noqa: S608 - a ULID
+        words = f"BEGIN; DELETE FROM writers WHERE id = '{self.writer}'"  # noqa: S608 # nosec B608 - a ULID
         try:
             with self._begun(words) as connection:
                 connection.commit()
@@ -224,7 +224,7 @@ class PostgresDatabase:
 
         The row is locked, so a commit that the server is still about is waited for.
         """
-        counted = f"SELECT commits FROM writers WHERE id = '{self.writer}'"  # noqa: S608 - a ULID
+        counted = f"SELECT commits FROM writers WHERE id = '{self.writer}'"  # noqa: S608 # nosec B608 - a ULID
         asked = f"BEGIN; {counted} FOR UPDATE"
         for wait in _ASKED_AGAIN:
             self._waiting.wait(wait)

@@ -31,15 +31,15 @@ _PATIENCE = 2.0  # seconds of waiting for a lock while somebody is asked for
 _DAEMON = "daemon"
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 # Put together from constants of this module and of `locks.py`.
-_BEATS = f"UPDATE writers SET beat_at = {_NOW} WHERE id = %s"  # noqa: S608 - as above
+_BEATS = f"UPDATE writers SET beat_at = {_NOW} WHERE id = %s"  # noqa: S608 # nosec B608 - as above
 _STARTED = "(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint"
-_IS_HELD = f"EXISTS (SELECT 1 FROM pg_locks AS l WHERE {locks.HELD})"  # noqa: S608 - as above
+_IS_HELD = f"EXISTS (SELECT 1 FROM pg_locks AS l WHERE {locks.HELD})"  # noqa: S608 # nosec B608 - as above
 _DEAD = f"{_NOW} - greatest(beat_at, {_STARTED}) > CASE WHEN {_IS_HELD} THEN %s ELSE %s END"
-_IS_DEAD = f"SELECT {_DEAD} FROM writers WHERE id = %s"  # noqa: S608 - as above
-_FORGETS = f"DELETE FROM writers WHERE beat_at < {_NOW} - 86400000000"  # noqa: S608 - as above; of a day ago
-_BURIES = f"DELETE FROM writers WHERE id = %s AND {_DEAD}"  # noqa: S608 - as above
+_IS_DEAD = f"SELECT {_DEAD} FROM writers WHERE id = %s"  # noqa: S608 # nosec B608 - as above
+_FORGETS = f"DELETE FROM writers WHERE beat_at < {_NOW} - 86400000000"  # noqa: S608 # nosec B608 - as above; of a day ago
+_BURIES = f"DELETE FROM writers WHERE id = %s AND {_DEAD}"  # noqa: S608 # nosec B608 - as above
 _ACTIVE = "pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid"
-_WHO = f"SELECT coalesce(a.application_name, '') FROM {_ACTIVE} WHERE {locks.HELD}"  # noqa: S608 - as above
+_WHO = f"SELECT coalesce(a.application_name, '') FROM {_ACTIVE} WHERE {locks.HELD}"  # noqa: S608 # nosec B608 - as above
 
 
 class Session:
