@@ -10,8 +10,10 @@ ROOT = HERE.parents[1]
 
 ELSEWHERE = {
     1: ("tests/files/test_documents.py", "test_what_is_no_regular_file_is_refused_without_blocking"),
+    2: ("tests/engine/test_reloading.py", "test_what_is_broken_goes_on_and_what_was_taken_away_does_not"),
     3: ("tests/watch/test_invalid_files.py", "test_an_invalid_file_is_told_with_exactly_these_words"),
     4: ("tests/watch/test_load.py", "test_two_watches_with_one_name_are_both_refused_with_both_places"),
+    5: ("tests/engine/test_reloading.py", "test_a_folder_that_cannot_be_listed_keeps_its_watches"),
     6: ("tests/engine/test_execute.py", "test_a_missing_secret_is_recorded_and_nothing_is_sent"),
     7: ("tests/agent/test_schema.py", "test_what_is_sent_is_always_what_the_provider_takes"),
     8: ("tests/engine/test_daemon.py", "test_each_minute_of_a_driven_day_has_one_record"),
@@ -23,12 +25,10 @@ ELSEWHERE = {
     97: ("tests/engine/test_judging.py", "test_a_result_that_breaks_the_judge_is_a_failure_and_is_told"),
     102: ("tests/store/test_store_contention.py", "test_a_disk_that_fills_up_stops_the_write_and_harms_nothing"),
     103: ("tests/store/test_sqlite.py", "test_a_damaged_or_foreign_file_is_refused_and_left_as_it_is"),
+    105: ("tests/store/test_postgres.py", "test_row_105_a_commit_whose_answer_is_lost_is_found_to_be_there"),
 }
 NOT_OURS = {
-    2: "watch files are read again while the daemon runs: with hot reload",
-    5: "a watches folder that vanishes: with hot reload",
     24: "no proxy is used for the API: none is read from the environment, and there is no setting for one",
-    105: "PostgreSQL: with scale-out",
     107: "power loss cannot be made here; tests/store/test_sqlite.py checks that the journal is set to survive it",
 }
 
