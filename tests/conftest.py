@@ -13,6 +13,13 @@ from monitor.watch.model import Watch
 pytest_plugins = ["tests.canaries", "tests.postgres"]  # no test lets a secret out (promise F1); a server for tests
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the seed of the random order: `-q` hides the header that has it."""
+    seed = terminalreporter.config.getoption("randomly_seed", None)
+    if seed is not None:
+        terminalreporter.write_line(f"random order: --randomly-seed={seed}")
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

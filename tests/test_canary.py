@@ -97,7 +97,7 @@ EXEMPT = {
     "add": "writes a watch file; it is given no secret",
     "top": "needs a terminal; it shows what status shows",
     "worker": "needs PostgreSQL; it runs what `run` runs",
-    "migrate-state": "needs two stores; tests/cli/test_migrate_state.py looks for the password of the one on PostgreSQL",
+    "migrate-state": "needs two stores; tests/cli/test_migrate_state.py looks for the password of one",
     "completion": "prints a script that knows no workspace",
 }
 

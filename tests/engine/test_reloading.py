@@ -24,6 +24,7 @@ from monitor.watch.run import Run, Trigger
 from tests.conftest import SimulatedClock, make_watch
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+NOBODY = 65_534
 SOUND = """\
 url: https://shop.example/x
 goal: Find the price.
@@ -98,15 +99,22 @@ def test_what_is_broken_goes_on_and_what_was_taken_away_does_not(
     assert all(after.watches[name] == before.watches[name] for name in names)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
-def test_a_folder_that_cannot_be_listed_keeps_its_watches(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_listed_keeps_its_watches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, a=SOUND)
-    before = load(tmp_path)
+    monkeypatch.chdir(tmp_path)  # the folders above are the tests' own
+    tmp_path.chmod(0o755)
+    before = load(Path())
+    us = os.geteuid()
     (tmp_path / "watches").chmod(0)
     try:
-        assert kept(before, load(tmp_path)).watches == before.watches
+        if us == 0:
+            os.seteuid(NOBODY)  # root lists every folder
+        after = load(Path())
     finally:
+        os.seteuid(us)
         (tmp_path / "watches").chmod(0o700)
+    assert not after.watches
+    assert kept(before, after).watches == before.watches
 
 
 def test_only_what_says_something_else_differs() -> None:
