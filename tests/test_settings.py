@@ -82,6 +82,7 @@ def test_an_empty_http_is_off(tmp_path: Path, empty: dict[str, str]) -> None:
     [
         ({"MONITOR_AGENT": "openai"}, "MONITOR_AGENT: must be tinyfish or embedded"),
         ({"TINYFISH_BASE_URL": f"http://u:{CANARY}@x.example"}, "TINYFISH_BASE_URL: must be"),
+        ({"MONITOR_STATE": "postgresql:/h/d"}, "MONITOR_STATE: must be a path, sqlite:///state/"),
         ({"MONITOR_STATE": f"postgresql://u:{CANARY}/@h/d"}, "MONITOR_STATE: must be postgresql://"),
         ({"MONITOR_QUEUE": "postgres"}, "MONITOR_QUEUE: postgres is not supported yet"),
         ({"MONITOR_CONCURRENCY": "0"}, "MONITOR_CONCURRENCY: must be a whole number from 1 to 10000"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -44,7 +45,7 @@ def register(app: typer.Typer) -> None:
 
 def init(workspace: options.WorkspaceOption = None, json: options.JsonOption = False) -> int:
     """Write a workspace: settings and two commented example watches that run at once, without an account."""
-    folder = options.workspace_of(workspace) or Path.cwd()
+    folder = options.workspace_of(workspace) or Path(os.environ.get("MONITOR_WORKSPACE") or Path.cwd())
     examples = resources.files("monitor.embedded") / "examples"
     files = {folder / "monitor.yaml": MONITOR_YAML}
     for name in ("espresso-machine.yaml", "grinders.yaml"):

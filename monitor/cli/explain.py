@@ -46,6 +46,8 @@ def explain(run: RunArgument, workspace: options.WorkspaceOption = None, json: o
 def _why_not(record: Record) -> str:
     if record.dry:
         return "a dry run tells nothing"
+    if record.code == "CEILING":
+        return "it did not run; what a ceiling holds back is told once a day, as a failure"
     return {
         "BASELINE": "the watch had no rules (notify)",
         "CHANGED": "the watch had no rules (notify)",

@@ -89,7 +89,7 @@ def show(
     for message in messages:
         output.line(
             f"message:  {message.kind} to {message.target}: {message.state}, "
-            f"{message.attempts} attempts{_because(message.error)}"
+            f"{message.attempts} {'attempt' if message.attempts == 1 else 'attempts'}{_because(message.error)}"
         )
     return 0
 

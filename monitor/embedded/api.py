@@ -21,10 +21,11 @@ from starlette.routing import Route
 
 from monitor.embedded import wire
 from monitor.embedded.captures import Kind
+from monitor.embedded.flight import Flight
 from monitor.embedded.ledger import Query
 from monitor.embedded.order import MAX_BODY, Order, parse
 from monitor.embedded.refusal import RequestError, invalid, issue
-from monitor.embedded.runner import Flight, Runner
+from monitor.embedded.runner import Runner
 from monitor.errors import StoreError
 
 log = structlog.get_logger(__name__)

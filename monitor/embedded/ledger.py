@@ -46,6 +46,7 @@ CREATE TABLE IF NOT EXISTS captures (
     content BLOB NOT NULL,
     UNIQUE (run_id, step_id, kind)
 );
+CREATE TABLE IF NOT EXISTS cancels (run_id TEXT PRIMARY KEY);
 CREATE INDEX IF NOT EXISTS captures_sizes ON captures (seq, size);
 CREATE INDEX IF NOT EXISTS runs_unfinished ON runs (owner) WHERE status IN ('PENDING', 'RUNNING');
 """
@@ -156,6 +157,16 @@ class Ledger:
         rows = rows[: query.limit]
         return Found([_load(record) for _seq, record in rows], total, rows[-1][0] if more else None)
 
+    def ask_cancel(self, run_id: str) -> None:
+        """Leave word for the process that works on a run that it is to be cancelled."""
+        with self._translated():
+            self._db.execute("INSERT OR IGNORE INTO cancels (run_id) VALUES (?)", (run_id,))
+
+    def cancel_asked(self, run_id: str) -> bool:
+        """Return whether some process left word that a run is to be cancelled."""
+        with self._translated():
+            return self._db.execute("SELECT 1 FROM cancels WHERE run_id = ?", (run_id,)).fetchone() is not None
+
     def prune(self) -> None:
         """Forget finished runs beyond the newest 10,000, and what was captured of them."""
         with self._translated():
@@ -165,6 +176,7 @@ class Ledger:
                 (_KEEP,),
             )
             self._db.execute("DELETE FROM captures WHERE run_id NOT IN (SELECT run_id FROM runs)")
+            self._db.execute("DELETE FROM cancels WHERE run_id NOT IN (SELECT run_id FROM runs)")
 
     def close(self) -> None:
         """Close the file and let go of its runs; closing twice is harmless."""

@@ -11,15 +11,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import structlog
 
 from monitor.clock import Clock
 from monitor.embedded import wire
-from monitor.embedded.captures import Captures, Kind, absent
+from monitor.embedded.captures import Kind, absent
 from monitor.embedded.failure import RunError
+from monitor.embedded.flight import Flight, Room
 from monitor.embedded.ledger import Found, Ledger, Query, cut
 from monitor.embedded.order import Order
 from monitor.embedded.refusal import RequestError
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 MAX_DURATION = 600.0  # seconds; the platform's own limit of a run (agent-api.md 10)
 _PRUNE_EVERY = 500
+_HEED = 1.0  # seconds between looks whether another process wants a run of ours cancelled
+_HEEDED = 10.0  # seconds in which the process of a run has to cancel it
 _T = TypeVar("_T")
 
 
@@ -45,14 +48,6 @@ class Result:
     validation: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """How many runs are worked on at once, and how many may be in flight in all, those that wait included."""
-
-    concurrency: int
-    queue_limit: int
-
-
 class Step(Protocol):
     """How work tells what it does: called with a purpose it records one step, to which captures can be added."""
 
@@ -67,25 +62,6 @@ class Step(Protocol):
 
 Work = Callable[[Order, Step], Awaitable[Result]]
 Ended = Callable[[Order, dict[str, Any]], None]
-
-
-@dataclass(eq=False, slots=True)
-class Flight:
-    """One run in flight: its object as it stands, who listens to its events, and whether it has ended."""
-
-    run: dict[str, Any]
-    order: Order
-    listeners: list[asyncio.Queue[dict[str, Any] | None]] = field(default_factory=list)
-    ending: bool = False
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
-    step_began: float = 0.0
-    captures: Captures = field(default_factory=Captures)
-
-    def tell(self, event: dict[str, Any] | None) -> None:
-        """Hand an event to every listener; None means that the stream is cut."""
-        for listener in self.listeners:
-            listener.put_nowait(event)
 
 
 class Runner:
@@ -147,8 +123,8 @@ class Runner:
         run = await self.get(run_id)
         message = None
         if flight is None and run["status"] not in wire.TERMINAL:
-            raise RequestError(409, "CONFLICT", "another process of this workspace works on this run: cancel it there")
-        if flight is None:
+            run = await self._cancelled_elsewhere(run_id)
+        elif flight is None:
             message = "Run already cancelled" if run["status"] == "CANCELLED" else "Run already finished"
         elif run["_transport"] == "sync":
             raise RequestError(400, "INVALID_INPUT", "Runs of /v1/automation/run cannot be cancelled", issues=[])
@@ -158,6 +134,30 @@ class Runner:
             message = None if run["status"] == "CANCELLED" else "Run already finished"
         at = run["finished_at"] if run["status"] == "CANCELLED" else None
         return {"run_id": run_id, "status": run["status"], "cancelled_at": at, "message": message}
+
+    async def _cancelled_elsewhere(self, run_id: str) -> dict[str, Any]:
+        """Ask the process that works on a run to cancel it, and return the run; RequestError 409 without an answer."""
+        await self._in_thread(self._ledger.ask_cancel, run_id)
+        until = self._clock.monotonic() + _HEEDED
+        while self._clock.monotonic() < until:
+            await self._clock.sleep(_HEED / 4)
+            run = await self.get(run_id)
+            if run["status"] in wire.TERMINAL:
+                return run
+        raise RequestError(409, "CONFLICT", "another process of this workspace works on this run and does not answer")
+
+    async def _heed(self, flight: Flight) -> None:
+        """Cancel a run of ours when another process asks for it; to be cancelled when the run has ended."""
+        run_id = flight.run["run_id"]
+        while True:
+            await self._clock.sleep(_HEED)
+            try:
+                asked = await self._in_thread(self._ledger.cancel_asked, run_id)
+            except StoreError as problem:
+                log.warning("embedded_ledger_not_read", run_id=run_id, problem=str(problem))
+                continue
+            if asked and flight.run["_transport"] != "sync":
+                await self._end(flight, flight.run | {"status": "CANCELLED"})
 
     async def capture(self, run_id: str, step_id: str, kind: Kind) -> bytes:
         """Return what was kept of a step; raises RequestError 404, with what to ask for to have it."""
@@ -195,7 +195,11 @@ class Runner:
                 return
             flight.run = flight.run | {"status": "RUNNING", "started_at": self.now()}
             flight.step_began = self._clock.monotonic()
-            await self._end(flight, await self._outcome(flight))
+            heeding = asyncio.create_task(self._heed(flight), name=f"embedded-heed-{flight.run['run_id']}")
+            try:
+                await self._end(flight, await self._outcome(flight))
+            finally:
+                heeding.cancel()
 
     async def _outcome(self, flight: Flight) -> dict[str, Any]:
         limit = min(MAX_DURATION, float(flight.order.agent_config.max_duration_seconds or MAX_DURATION))

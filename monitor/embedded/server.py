@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from monitor.clock import Clock, WallClock
 from monitor.embedded.browser import Browser
+from monitor.embedded.flight import Flight, Room
 from monitor.embedded.ledger import Ledger
 from monitor.embedded.order import Order
 from monitor.embedded.reading import Reader
-from monitor.embedded.runner import Flight, Room, Runner, Work
+from monitor.embedded.runner import Runner, Work
 from monitor.embedded.shop import Shop
 from monitor.embedded.webhooks import Webhooks
 from monitor.embedded.wobble import Noise

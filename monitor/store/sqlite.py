@@ -60,6 +60,8 @@ def journal_for(version: tuple[int, int, int]) -> Journal:
 def path_of(url_or_path: str) -> Path:
     """Return the file that a setting names: a path, or `sqlite:///path`; raises UsageError for everything else."""
     scheme, found, rest = url_or_path.partition("://")
+    if not found and scheme.partition(":")[0].lower() in {"postgresql", "postgres", "sqlite"} and ":" in scheme:
+        raise UsageError("a store is a path, sqlite:///path or postgresql://…", hint="write :// after the scheme")
     if not found:
         path = url_or_path
     elif scheme == "sqlite" and rest.startswith("/"):

@@ -34,6 +34,17 @@ def test_init_writes_a_workspace_that_runs_at_once(tmp_path: Path, capsys: pytes
     assert _at(tmp_path, capsys, "init").code == 2
 
 
+def test_init_writes_where_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MONITOR_WORKSPACE", str(tmp_path / "there"))
+    monkeypatch.chdir(tmp_path)
+    assert run(["init"]) == 0
+    capsys.readouterr()
+    assert (tmp_path / "there" / "monitor.yaml").is_file()
+    assert not (tmp_path / "watches").exists()
+
+
 def test_init_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One file in the way: exit 2, nothing written, the file as it was."""
     (tmp_path / "monitor.yaml").write_text("agent: tinyfish\n")

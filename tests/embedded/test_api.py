@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from monitor.clock import WallClock
 from monitor.embedded.server import EmbeddedAgent
 from monitor.errors import UsageError
 from tests.embedded.streams import PRODUCT, ended, events, order, run
@@ -397,7 +398,7 @@ async def test_a_capture_that_the_api_gates_is_refused_as_there(client: httpx.As
     assert (response.status_code, response.json()["error"]["code"]) == (403, "FORBIDDEN")
 
 
-async def test_a_run_of_another_process_is_not_called_cancelled(client: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_a_run_of_another_process_is_cancelled_there(client: httpx.AsyncClient, tmp_path: Path) -> None:
     async with (
         serving(SLOW) as server,
         EmbeddedAgent(ledger=tmp_path / "a.db") as one,
@@ -409,8 +410,25 @@ async def test_a_run_of_another_process_is_not_called_cancelled(client: httpx.As
         while (await client.get(f"{other.base_url}/v1/runs/{run_id}")).json()["status"] == "PENDING":
             pass
         response = await client.post(f"{other.base_url}/v1/runs/{run_id}/cancel")
+        assert (response.status_code, response.json()["status"]) == (200, "CANCELLED")
+        assert (await client.get(f"{one.base_url}/v1/runs/{run_id}")).json()["status"] == "CANCELLED"
+
+
+async def test_a_blocking_run_of_another_process_is_not_called_cancelled(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    clock = WallClock(50.0)  # its ten seconds of waiting are a fifth of one
+    async with (
+        serving(SLOW) as server,
+        EmbeddedAgent(ledger=tmp_path / "a.db", clock=clock) as one,
+        EmbeddedAgent(ledger=tmp_path / "a.db", clock=clock) as other,
+    ):
+        blocking = asyncio.create_task(client.post(f"{one.base_url}/v1/automation/run", json=order(server.url())))
+        while not (runs := (await client.get(f"{other.base_url}/v1/runs?status=RUNNING")).json()["data"]):
+            pass
+        response = await client.post(f"{other.base_url}/v1/runs/{runs[0]['run_id']}/cancel")
         assert (response.status_code, response.json()["error"]["code"]) == (409, "CONFLICT")
-        assert (await client.post(f"{one.base_url}/v1/runs/{run_id}/cancel")).json()["status"] == "CANCELLED"
+        blocking.cancel()
 
 
 async def test_a_run_says_whether_its_result_keeps_to_the_schema(client: httpx.AsyncClient) -> None:
