@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, overload
 
 
 class Clock(Protocol):
@@ -68,3 +68,19 @@ class WallClock:
         if self.speed == 1.0:
             return wall
         return self._start_wall + (wall - self._start_wall) * self.speed
+
+
+@overload
+def stamp(instant: datetime) -> str: ...
+
+
+@overload
+def stamp(instant: datetime | None) -> str | None: ...
+
+
+def stamp(instant: datetime | None) -> str | None:
+    """Return an instant as RFC 3339 in UTC with `Z`, to the second where it is whole, else to the millisecond."""
+    if instant is None:
+        return None
+    text = instant.isoformat(timespec="milliseconds" if instant.microsecond else "seconds")
+    return text.replace("+00:00", "Z")

@@ -132,7 +132,7 @@ def database(text: str) -> str:
     if database_url.is_meant(text):
         return database_url.checked(text)
     scheme, separator, rest = text.partition("://")
-    if (separator and scheme != "sqlite") or (not separator and text.startswith(("postgres:", "postgresql:", "sqlite:"))):
+    if (scheme != "sqlite") if separator else text.startswith(("postgres:", "postgresql:", "sqlite:")):
         raise ValueError("must be a path, sqlite:///state/monitor.db, or postgresql://…")
     path = rest[1:] if separator else text
     if (separator and not rest.startswith("/")) or not path.strip("/ ") or not path.isprintable() or "?" in path:

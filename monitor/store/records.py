@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from monitor import clock
 from monitor.agent.outcome import Outcome
 from monitor.judge.decision import WatchState
 from monitor.watch.run import Run
 
 StopKind = Literal["auth", "billing"]
 Standing = Literal["newest", "newest_good", "past"]
+
+
+stamp = clock.stamp  # how every instant of a record is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +186,6 @@ class Record:
         ]
         found = {"attempt": self.attempt, "dry": self.dry, "raw": self.raw, "messages": told}
         return self.as_json() | found | {"coerced": self.coerced, "looks": self.looks}
-
-
-def stamp(instant: datetime | None) -> str | None:
-    """Return an instant as RFC 3339 in UTC with `Z`, to the second where it is whole, else to the millisecond."""
-    if instant is None:
-        return None
-    text = instant.isoformat(timespec="milliseconds" if instant.microsecond else "seconds")
-    return text.replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)

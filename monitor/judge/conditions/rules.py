@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from monitor.agent.outcome import Outcome
+from monitor.clock import stamp
 from monitor.judge import reason, telling
 from monitor.judge.conditions.expressions import Expression, ExpressionError, NothingYetError
 from monitor.judge.conditions.history import History
@@ -84,7 +85,7 @@ def run_values(run: Run, outcome: Outcome, judged: Judgement, now: datetime) -> 
         "watch": run.watch,
         "run": run.id,
         "run_id": outcome.run_id,
-        "due_at": _stamp(run.due_at),
+        "due_at": stamp(run.due_at),
         "trigger": str(run.trigger),
         "verdict": str(judged.verdict),
         "reason": judged.reason,
@@ -98,15 +99,9 @@ def run_values(run: Run, outcome: Outcome, judged: Judgement, now: datetime) -> 
         "violations": [violation.as_json() for violation in judged.violations],
         "result": judged.result,
         "steps": outcome.steps,
-        "started_at": _stamp(outcome.started_at or now),
-        "finished_at": _stamp(outcome.finished_at or now),
+        "started_at": stamp(outcome.started_at or now),
+        "finished_at": stamp(outcome.finished_at or now),
     }
-
-
-def _stamp(instant: datetime) -> str:
-    """Return RFC 3339 in UTC, to the second where it is whole, else to the millisecond, as `run --json` has it."""
-    text = instant.isoformat(timespec="milliseconds" if instant.microsecond else "seconds")
-    return text.replace("+00:00", "Z")
 
 
 def reads_history(rule: Rule) -> frozenset[str]:

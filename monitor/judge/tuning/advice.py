@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from monitor.clock import stamp
 from monitor.judge.comparison import canonical
 from monitor.judge.decision import Change
 from monitor.judge.schemas.scope import Scope
@@ -75,7 +76,7 @@ class Suggestion:
         """Return the object of `noise --json`; `instants` are those of the results."""
 
         def shown(told: Sequence[Told]) -> list[dict[str, Any]]:
-            return [{"at": instants[one.index].isoformat()} | one.change.as_json() for one in told[:MOST_SHOWN]]
+            return [{"at": stamp(instants[one.index])} | one.change.as_json() for one in told[:MOST_SHOWN]]
 
         return {
             "yaml": self.line.yaml,

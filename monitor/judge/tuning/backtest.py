@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from monitor.agent.outcome import Outcome
+from monitor.clock import stamp
 from monitor.judge.conditions import rules
 from monitor.judge.conditions.history import History, resolved
 from monitor.judge.decide import decide
@@ -85,7 +86,7 @@ class Row:
         """Return the object of `backtest --json`."""
         return {
             "run": self.run,
-            "due_at": self.due_at.isoformat(),
+            "due_at": stamp(self.due_at),
             "differs": self.differs,
             "then": self.then.as_json(),
             "now": self.now.as_json(),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from monitor.clock import stamp
 from monitor.judge.comparison import margin
 from monitor.judge.schemas import validation
 from monitor.judge.schemas.scope import Scope
@@ -89,8 +90,8 @@ class NoiseReport:
         return {
             "watch": self.watch,
             "results": len(self.instants),
-            "since": self.instants[0].isoformat() if self.instants else None,
-            "until": self.instants[-1].isoformat() if self.instants else None,
+            "since": stamp(self.instants[0]) if self.instants else None,
+            "until": stamp(self.instants[-1]) if self.instants else None,
             "records": {"now": self.records[0], "quiet": self.records[1]},
             "fields": [one.as_json() for one in self.fields],
             "suggestions": [one.as_json(self.instants) for one in self.suggestions],
