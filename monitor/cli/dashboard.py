@@ -56,8 +56,8 @@ def door(settings: Settings) -> Door:
     assert settings.http is not None
     found = Door(settings.http, Tokens(settings.http_token, settings.http_read_token), settings.public_url)
     found.check()
-    if found.guessable:
-        output.note("MONITOR_HTTP_TOKEN is short enough to be guessed: set a long random text")
+    if found.guessable is not None:
+        output.note(f"{found.guessable} is short enough to be guessed: set a long random text")
     return found
 
 

@@ -17,7 +17,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -35,6 +35,8 @@ from monitor.errors import MonitorError
 if TYPE_CHECKING:
     from monitor.cli.screen import Alert, Screen
     from monitor.embedded.shop import Shop
+    from monitor.store.records import Delivery
+    from monitor.store.store import Store
 
 SPEED = 20.0  # one minute of the daemon is 3 s
 PATIENCE = 25.0  # seconds for the alerts of one scene
@@ -157,14 +159,8 @@ class Supervisor:
     def __init__(self, folder: Path, base_url: str, origin: datetime, port: int) -> None:
         self._log = folder / "daemon.log"
         self.dashboard = f"127.0.0.1:{port}"  # also of a daemon that is started again
-        driven = [
-            "--embedded-at",
-            base_url,
-            "--clock-speed",
-            f"{SPEED:g}",
-            "--clock-origin",
-            f"{origin.timestamp():.6f}",
-        ]
+        clock = ["--clock-speed", f"{SPEED:g}", "--clock-origin", f"{origin.timestamp():.6f}"]
+        driven = ["--embedded-at", base_url, *clock]
         self._command = [sys.executable, "-m", "monitor", "--workspace", str(folder), "daemon", *driven]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("MONITOR_", "TINYFISH_"))}
         self._environment = kept | {"MONITOR_AGENT": "embedded"}
@@ -262,7 +258,7 @@ def _summary(folder: Path, seconds: float, *, keep: bool, whole: bool) -> None:
 
     with Store.open(str(folder / "state" / "monitor.db"), create=False) as store:
         records = {record.id: record for watch in WATCHES for record in store.history(watch, limit=10_000)}
-        messages = store.outbox()
+        messages = list(_messages(store))
     verdicts = [record.verdict for record in records.values()]
     counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in sorted(set(verdicts)))
     delivered = sum(message.state == "done" for message in messages)
@@ -273,6 +269,14 @@ def _summary(folder: Path, seconds: float, *, keep: bool, whole: bool) -> None:
         _agree([*told, *((message.watch, message.title, "drift") for message in done if message.kind == "drift")])
     if keep:
         _say(f"the workspace stays: monitor --workspace {folder} history {WATCHES[0]}")
+
+
+def _messages(store: Store) -> Iterator[Delivery]:
+    """Yield every message of the outbox, page by page, newest first."""
+    before = None
+    while page := store.outbox(before=before):
+        yield from page
+        before = page[-1].id
 
 
 def _said(watch: str, change: dict[str, Any]) -> Told:

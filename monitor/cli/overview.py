@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 EVERY = 1.0  # seconds between two looks of the live overview
 _COLUMNS = ("watch", "last verdict", "last run", "next due", "runs today", "state")
+_SHORT = ("watch", "last", "ran", "due", "today", "state")  # of the live overview: 80 columns hold all of it
 _STYLES = {"CHANGED": "bold yellow", "INVALID": "bold red", "FAILED": "bold red", "UNCONFIRMED": "yellow"}
 
 
@@ -90,7 +92,8 @@ def _row(watch: dict[str, Any]) -> list[str]:
 def _below(found: dict[str, Any]) -> Iterator[str]:
     """Yield what stands below the table of watches, one line each."""
     for run in found["in_flight"]:
-        yield f"in flight: {run['watch']} since {run['opened_at']} ({run['stage']})"
+        stage = "starting" if run["stage"] == "intent" else run["stage"]
+        yield f"in flight: {run['watch']} since {run['opened_at']} ({stage})"
     for stop in found["stops"]:
         yield f"all runs are stopped since {stop['since']} ({stop['code']}): {stop['message']}"
     outbox = found["outbox"]
@@ -139,6 +142,8 @@ def _live(settings: Settings, *, json: bool) -> int:
         raise UsageError("a live overview needs a terminal", hint="monitor status prints the present state once")
     from rich.live import Live
 
+    from monitor.clock import WallClock
+
     console = output.console()
     console.soft_wrap = False
     with _keys() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
@@ -148,7 +153,7 @@ def _live(settings: Settings, *, json: bool) -> int:
                 found, trouble = _document(settings), ""
             except StoreError as error:  # busy, or replaced: the next look may find it well
                 trouble = str(error)
-            live.update(_drawn(found, trouble, console.height), refresh=True)
+            live.update(_drawn(found, trouble, console.height, WallClock().now()), refresh=True)
             if pressed(EVERY):
                 return _exit(found) if found is not None else 0
 
@@ -180,7 +185,7 @@ def _keys() -> Iterator[Callable[[float], bool]]:
         termios.tcsetattr(handle, termios.TCSADRAIN, before)
 
 
-def _drawn(found: dict[str, Any] | None, trouble: str, height: int) -> RenderableType:
+def _drawn(found: dict[str, Any] | None, trouble: str, height: int, now: datetime) -> RenderableType:
     """Return one picture of the overview that fits the terminal: what needs a look stands first."""
     from rich.console import Group
     from rich.table import Table
@@ -190,25 +195,24 @@ def _drawn(found: dict[str, Any] | None, trouble: str, height: int) -> Renderabl
         return Text(output.plain(trouble))
     below = [Text(output.plain(line), overflow="ellipsis", no_wrap=True) for line in _below(found)]
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
-    for column in _COLUMNS:
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    for column in _SHORT:
+        wide = column in {"watch", "state"}  # the first to give way where there is little room
+        table.add_column(column, no_wrap=True, overflow="ellipsis", ratio=1 if wide else None)
     room = max(3, height - len(below) - 4)
     watches = sorted(found["watches"], key=_urgency)
     for watch in watches[:room]:
-        table.add_row(*_styled(watch))
+        table.add_row(*_styled(watch, now))
     more = [Text(f"… and {len(watches) - room} more", style="dim")] if len(watches) > room else []
     warn = [Text(output.plain(trouble), style="bold red")] if trouble else []
-    return Group(_headline(found), table, *more, Text(""), *below, *warn)
+    return Group(_headline(found, now), table, *more, Text(""), *below, *warn)
 
 
-def _headline(found: dict[str, Any]) -> Text:
+def _headline(found: dict[str, Any], now: datetime) -> Text:
     from rich.text import Text
-
-    from monitor.clock import WallClock
 
     watches = found["watches"]
     failing = sum(1 for watch in watches if watch["failing_since"])
-    at = WallClock().now().astimezone().strftime("%H:%M:%S")  # as on the wall of who looks
+    at = now.astimezone().strftime("%H:%M:%S")  # as on the wall of who looks
     return Text(
         f"{len(watches)} watches, {failing} failing, {len(found['in_flight'])} in flight   {at}   q ends", "bold"
     )
@@ -219,10 +223,41 @@ def _urgency(watch: dict[str, Any]) -> tuple[bool, bool, str, str]:
     return (not watch["failing_since"], not changed, watch["next_due"] or "~", watch["name"])
 
 
-def _styled(watch: dict[str, Any]) -> list[Text]:
+def _short_row(watch: dict[str, Any], now: datetime) -> list[str]:
+    """Return a row whose instants are told from `now` on."""
+    from monitor.web.pages.wording import about
+
+    failing = _instant(watch["failing_since"])
+    state = [f"failing {about(now - failing)}" if failing else "failing"] if watch["failing_since"] else []
+    if watch["paused"]:
+        until = _away(watch["paused_until"], now)
+        state.append(f"paused, ends {until}" if until else "paused")
+    due = _away(watch["next_due"], now) or ("disabled" if not watch["enabled"] else "never")
+    last = (watch["last_verdict"] or "not run").lower()
+    return [watch["name"], last, _away(watch["last_run_at"], now), due, str(watch["runs_today"]), ", ".join(state)]
+
+
+def _away(stamped: str | None, now: datetime) -> str:
+    """Return how far an instant of the document is from now; nothing for none."""
+    from monitor.web.pages.wording import ago
+
+    found = _instant(stamped)
+    return ago(found, now) if found else stamped or ""
+
+
+def _instant(stamped: str | None) -> datetime | None:
+    """Return the instant that the document writes; None for none, and for what is no instant with a zone."""
+    try:
+        found = datetime.fromisoformat(stamped or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
+def _styled(watch: dict[str, Any], now: datetime) -> list[Text]:
     from rich.text import Text
 
-    cells = [Text(output.plain(cell)) for cell in _row(watch)]
+    cells = [Text(output.plain(cell)) for cell in _short_row(watch, now)]
     cells[1].stylize(_STYLES.get(watch["last_verdict"] or "", ""))
     if watch["failing_since"]:
         cells[5].stylize("red")

@@ -29,7 +29,8 @@ log = structlog.get_logger("web")
 
 STOP_WITHIN = 2  # seconds for open connections at the end
 AT_ONCE = 512  # connections: two hundred dashboards and their requests
-SHORT = 16  # characters below which a token can be guessed
+SHORT = 22  # characters below which a token can be guessed: 22 of base64 are 128 bits, as are 32 of hex
+_MAKE = 'python3 -c "import secrets; print(secrets.token_urlsafe())"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,9 @@ class Door:
     public: str | None = None
 
     def check(self) -> None:
-        """Raise UsageError when people of other machines could get in without a token (row 41)."""
+        """Raise UsageError when people of other machines could get in without a token, or guess it (rows 41, 48)."""
         if self.tokens.needed:
+            self._withstands()
             return
         if not self.listen.loopback:
             raise UsageError(
@@ -60,10 +62,20 @@ class Door:
                 hint="set both, or none",
             )
 
+    def _withstands(self) -> None:
+        short = self.guessable
+        if short is not None and not self.listen.loopback:
+            raise UsageError(
+                f"MONITOR_HTTP={self.listen} is reachable from other machines and {short} has fewer than {SHORT}"
+                " characters: it could be guessed",
+                hint=f"make one with: {_MAKE}",
+            )
+
     @property
-    def guessable(self) -> bool:
-        """True when a token is too short to withstand guessing (row 48)."""
-        return any(token and len(token.reveal()) < SHORT for token in (self.tokens.full, self.tokens.read))
+    def guessable(self) -> str | None:
+        """The name of a token that is too short to withstand guessing (row 48); None when there is none."""
+        named = {"MONITOR_HTTP_TOKEN": self.tokens.full, "MONITOR_HTTP_READ_TOKEN": self.tokens.read}
+        return next((name for name, token in named.items() if token and len(token.reveal()) < SHORT), None)
 
 
 @asynccontextmanager

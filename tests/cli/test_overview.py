@@ -12,12 +12,16 @@ import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from monitor.cli.overview import _below, _drawn
 from tests.cli.conftest import Said, Workspace
 from tests.scripted_api import ScriptedApi
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 @contextmanager
@@ -111,7 +115,7 @@ def test_what_needs_a_look_stands_first_and_the_rest_is_counted() -> None:
     from rich.console import Console
 
     console = Console(width=100, height=30, record=True, file=io.StringIO())
-    console.print(_drawn(_document(100), "the store is busy", 30))
+    console.print(_drawn(_document(100), "the store is busy", 30, NOW))
     text = console.export_text()
     rows = text.splitlines()
     assert rows[0].startswith("100 watches, 1 failing, 1 in flight")
@@ -120,7 +124,25 @@ def test_what_needs_a_look_stands_first_and_the_rest_is_counted() -> None:
     assert "the store is busy" in text
     assert "\x1b[31m" not in "\n".join(_below(_document(1))).replace("w\x1b[31m", "")
     assert len(rows) <= 31
-    assert isinstance(_drawn(None, "no store", 5), object)
+    assert isinstance(_drawn(None, "no store", 5, NOW), object)
+
+
+def test_eighty_columns_hold_the_whole_live_overview() -> None:
+    from rich.console import Console
+
+    found: dict[str, Any] = _document(1)
+    found["watches"][0] |= {
+        "name": "espresso-machine-of-the-week",
+        "last_verdict": "UNCONFIRMED",
+        "last_run_at": "2026-11-20T11:57:00Z",
+        "next_due": "2026-11-20T12:45:00Z",
+        "failing_since": "2026-11-20T09:00:00Z",
+    }
+    console = Console(width=80, height=24, record=True, file=io.StringIO())
+    console.print(_drawn(found, "", 24, NOW))
+    row = console.export_text().splitlines()[2]
+    for cell in ("espresso-mach", "unconfirmed", "3 min ago", "in 45 min", "failing 3 h"):
+        assert cell in row
 
 
 def test_a_script_of_completion_is_for_each_shell(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

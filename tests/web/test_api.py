@@ -176,6 +176,11 @@ async def test_what_does_not_exist_is_a_small_404(site: Site, method: str, path:
     assert len(answer.body) < 300
 
 
+@pytest.mark.parametrize("path", [f"watches/{NAME}/history", "changes", "outbox", "orders"])
+async def test_a_cursor_that_is_none_is_refused(site: Site, path: str) -> None:
+    assert (await site.get(f"{API}/{path}?cursor=zzz")).status == 422
+
+
 async def test_history_is_paged_by_a_cursor_and_bounded_in_bytes(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Row 51."""
     for minute in range(25):

@@ -11,6 +11,7 @@ import pytest
 
 from monitor.errors import UsageError
 from monitor.files.addresses import Listen
+from monitor.files.secrets import Secret
 from monitor.web.access import Tokens
 from monitor.web.health import Health
 from monitor.web.server import Door
@@ -81,14 +82,23 @@ async def test_a_public_server_tells_its_health_to_any_name(state: Path) -> None
         (Door(Listen("0.0.0.0", 0), Tokens()), "MONITOR_HTTP_TOKEN"),
         (Door(Listen("127.0.0.1", 0), Tokens(), "https://monitor.example"), "MONITOR_PUBLIC_URL"),
         (Door(Listen("127.0.0.1", 0), Tokens(None, TOKENS.read)), "MONITOR_HTTP_READ_TOKEN"),
+        (Door(Listen("0.0.0.0", 0), Tokens(Secret("x" * 21))), "MONITOR_HTTP_TOKEN has fewer than 22 .*token_urlsafe"),
+        (Door(Listen("0.0.0.0", 0), Tokens(TOKENS.full, Secret("x" * 21))), "MONITOR_HTTP_READ_TOKEN has fewer"),
     ],
-    ids=["bind", "public address", "read token alone"],
+    ids=["bind", "public address", "read token alone", "short token", "short read token"],
 )
-async def test_what_others_reach_needs_a_token(state: Path, door: Door, words: str) -> None:
-    """Row 41."""
+async def test_what_others_reach_needs_a_token_that_cannot_be_guessed(state: Path, door: Door, words: str) -> None:
+    """Rows 41, 48."""
     with pytest.raises(UsageError, match=words):
         async with console_at(state, door=door):
             pass
+
+
+@pytest.mark.parametrize(("host", "length"), [("0.0.0.0", 22), ("127.0.0.1", 3)])
+def test_a_token_may_be_short_on_loopback_only(host: str, length: int) -> None:
+    door = Door(Listen(host, 0), Tokens(Secret("x" * length)))
+    door.check()
+    assert door.guessable == (None if length >= 22 else "MONITOR_HTTP_TOKEN")
 
 
 async def test_a_port_in_use_is_one_clear_line(state: Path) -> None:

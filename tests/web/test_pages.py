@@ -17,12 +17,13 @@ from starlette.requests import Request
 from monitor.engine import evidence
 from monitor.files.addresses import Listen
 from monitor.judge.decision import Verdict
+from monitor.store.views.incidents import Open
 from monitor.web.pages import problem, spending, wording
 from monitor.web.pages.login import own
 from monitor.web.pages.outbox import why_waiting
 from monitor.web.pages.rendering import seen
-from monitor.web.pages.tuning import Trial, tried
-from monitor.web.pages.watch import definition
+from monitor.web.pages.tuning import Trial, meant, tried
+from monitor.web.pages.watch import definition, untold
 from monitor.web.server import Door
 from tests.conftest import make_watch
 from tests.engine.conftest import until
@@ -65,6 +66,9 @@ async def test_htmx_gets_the_part_it_asks_for(site: Site) -> None:
     assert standing.text.lstrip().startswith('<section id="standing"')
     records = await site.get(f"/watches/{NAME}?show=all", HTMX, "HX-Target: records")
     assert records.text.lstrip().startswith('<div id="records"')
+    lately = await site.get(f"/watches/{NAME}", HTMX, "HX-Target: lately")
+    assert lately.text.lstrip().startswith('<div id="lately"')
+    assert "Coming" in lately.text
     back = await site.get("/", HTMX, "HX-History-Restore-Request: true")
     assert "<html" in back.text
 
@@ -304,6 +308,53 @@ async def test_a_waiting_message_says_why(site: Site) -> None:
     paused = why_waiting(message, {NAME: None}, None, NOW)
     assert paused is not None
     assert paused["held"]
+
+
+@pytest.mark.parametrize(
+    ("given", "offered"),
+    [
+        ("price < 100", "new.price < 100"),
+        ("price < old.price && in_stock", "new.price < old.price && new.in_stock"),
+        ("price <", None),
+        ("prize < 100", None),
+        ("in_stock == 'price'", None),
+    ],
+)
+def test_a_bare_field_is_offered_as_that_of_the_new_result(given: str, offered: str | None) -> None:
+    assert meant(make_watch(), Trial(given, once=False, compare="", span="30d")) == offered
+
+
+async def test_what_was_meant_is_one_click_away(site: Site) -> None:
+    stored(site)
+    said = (await site.get(f"/watches/{NAME}/backtest?when=price+%3C+100&once=on")).text
+    assert "when=new.price+%3C+100" in said or "when=new.price%20%3C%20100" in said
+    assert "&amp;once=on" in said
+    for number in range(1, 30):
+        stored(site, {"price": 400.0 + number, "in_stock": True}, minutes=number)
+    found = (await site.get(f"/watches/{NAME}/backtest?when=new.price+%3C+1000&span=90d")).text
+    assert "would have been told" in found
+
+
+async def test_a_run_says_why_its_result_is_valid_and_a_spending_what_it_counts(site: Site) -> None:
+    run = stored(site)
+    assert "valid: it has all that" in (await site.get(f"/runs/{run}")).text
+    assert re.search(r"</?small>runs?</small>|\d steps?", (await site.get("/spending")).text)
+    assert (wording.counted(1, "step"), wording.counted(1_200, "step")) == ("1 step", "1,200 steps")
+    assert (wording.stage_word("intent"), wording.stage_word("accepted")) == ("starting", "accepted")
+
+
+def test_why_nobody_was_told_of_an_incident_yet() -> None:
+    def said(failures: int, *, told: bool = False, **watch: Any) -> str:
+        return untold(
+            make_watch(limits={"failing_after": 3}, **watch), Open(NAME, NOW, "X", failures, told, None, None)
+        )
+
+    rules: dict[str, Any] = {"notify": [{"to": "inbox", "on": ["failure"]}]}
+    assert said(2, notify=[]) == said(9, notify=[{"to": "inbox", "on": ["change"]}])
+    assert said(2, notify=[]).startswith("nobody is told")
+    assert said(2, **rules) == "told after 1 more"
+    assert said(3, **rules) == "not told yet"
+    assert said(3, told=True, **rules) == untold(make_watch(), None) == ""
 
 
 def test_text_that_cannot_be_seen_is_not_shown() -> None:

@@ -287,6 +287,51 @@ def test_the_keyboard_gets_everywhere(page: Page) -> None:
     assert page.locator("details.menu[open]").count() == 0
 
 
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("where", ["/", "/watches/espresso-machine"])
+def test_a_menu_opens_inside_the_window(page: Page, width: int, where: str) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(where)
+    page.get_by_label("Pause espresso-machine", exact=True).first.click()
+    buttons = page.locator("details.menu[open] button")
+    expect(buttons).to_have_count(4)
+    for each in buttons.all():
+        box = each.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+
+
+FRESH = "document.body.dispatchEvent(new CustomEvent('monitor:fresh'))"
+
+
+def test_an_open_menu_and_the_focus_stay_until_they_are_left(page: Page) -> None:
+    page.goto("/")
+    page.evaluate("document.getElementById('board').dataset.first = 'yes'")
+    first = page.locator("#board[data-first]")
+    menu = page.get_by_label("Pause grinders", exact=True)
+    menu.click()
+    with page.expect_response(re.compile(r"/$")):  # the part beside it is fetched
+        page.evaluate(FRESH)
+    expect(page.locator("details.menu[open]")).to_have_count(1)
+    page.keyboard.press("Escape")  # closed; the keyboard is still there
+    page.evaluate(FRESH)
+    expect(menu).to_be_focused()
+    expect(first).to_have_count(1)
+    page.evaluate("document.activeElement.blur()")
+    expect(first).to_have_count(0)
+
+
+def test_a_watch_that_is_looked_at_shows_what_happens_to_it(page: Page) -> None:
+    page.goto("/watches/espresso-machine?show=all")
+    newest = str(page.locator(".timeline .moment").first.get_attribute("href"))
+    coming = page.locator("section[aria-labelledby=coming-title] time").first
+    due = str(coming.get_attribute("datetime"))
+    expect(page.locator(".timeline .moment").first).not_to_have_attribute("href", newest)
+    expect(coming).not_to_have_attribute("datetime", due)
+    expect(page.locator(".uplot")).to_have_count(1)
+
+
 def test_a_file_that_breaks_is_told_on_the_settings_page(page: Page, stage: Theatre) -> None:
     broken: Path = stage.folder / "watches" / "half.yaml"
     broken.write_text("url: http://demo.localhost/news\ngaol: a typing error\n")

@@ -23,6 +23,7 @@ _WITHIN = {
     "email": re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
     "phone": re.compile(r"(?<![\w/.])[+(]?\d[\d\s()/-]{5,}\d(?!\w)"),
 }
+_COUNTED = re.compile(r"(?<![\w.,])(\d+(?:[.,]\d+)?)\s?([^\W\d_]+)")
 _STARTS = re.compile(r"[-+−]?\s?(?:[^\w\s]|[A-Z]{2,3}\$?|kr)?\s?\d")
 _SENTENCE = re.compile(r"[.;!?]\s+[A-ZÀ-Þ]|[;:]\s")
 _TIMES = re.compile(r"(\d{1,2}[:.h]\d\d)(?: Uhr)?\s?(?:[-–—]|to|bis|à|a|till|tot|do)\s?(\d{1,2}[:.h]\d\d)(?: Uhr)?\Z")
@@ -83,7 +84,16 @@ def _number(clue: Clue, shape: Shape, asked: Query, context: Context) -> Any:
     if clue.part == "rest" and not _STARTS.match(text):
         return MISSING
     value = convert(text, shape, context)
+    if value is MISSING and not asked.money:
+        value = convert(_with_unit(text, asked), shape, context)
     return MISSING if rated and value is not MISSING and value > _BEST else value
+
+
+def _with_unit(text: str, asked: Query) -> str:
+    """Return the one number of several that a word of the property's name follows ("10 lessons, 20 hours")."""
+    names = frozenset().union(*(word.meanings for word in asked.name if len(asked.name) > 1))
+    found = [part[1] for part in _COUNTED.finditer(text[:80]) if concepts(part[2]) & names]
+    return found[0] if len(found) == 1 else ""
 
 
 def _leads(text: str) -> bool:

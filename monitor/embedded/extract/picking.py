@@ -108,7 +108,7 @@ def _prior(asked: Query, shape: Shape, clue: Clue) -> float:
     if shape.format in ("date", "date-time"):
         return 0.1 if clue.element.tag == "time" else 0.0
     if asked.money and clue.part in holding.TEXTS and len(clue.text) <= 16 and clue.money:
-        return 0.18
+        return 0.1 if lacks(asked, clue) else 0.18
     if asked.money:
         told = clue.part in _MACHINE or (clue.part or "").startswith("data-")
         return 0.1 if clue.money else 0.05 if told else -0.15

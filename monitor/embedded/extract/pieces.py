@@ -63,6 +63,9 @@ def _runs(element: Any, texts: Mapping[Any, str]) -> Iterator[tuple[str, Label |
         text = " ".join((child.tail or "").split()).strip(" :：")
         if not text:
             continue
+        above = child.getprevious() if child.tag == "br" else None  # <b>label</b><br>value
+        if above is not None and above.tag in _NAMING and not (above.tail or "").strip(" :：\n\t\r"):
+            child = above  # noqa: PLW2901 - the element that the text is beside
         before = texts.get(child, "").rstrip(" :：")
         if not before or len(before) > 60 or any(map(str.isdigit, before)):
             yield text, None
@@ -74,7 +77,13 @@ def _runs(element: Any, texts: Mapping[Any, str]) -> Iterator[tuple[str, Label |
 def _led(part: str, text: str, children: list[Any], element: Any) -> Iterator[Piece]:
     """Yield what follows a label at the beginning of a text: after a colon, or before a value that begins there."""
     found = _COLON.match(text)
-    if found and "//" not in text[: len(found[1]) + 3] and not found[1][-1:].isdigit() and not _NEXT.search(found[2]):
+    if (
+        found
+        and not _SENTENCE.search(found[1])
+        and "//" not in text[: len(found[1]) + 3]
+        and not found[1][-1:].isdigit()
+        and not _NEXT.search(found[2])
+    ):
         told = concepts(found[1])
         if told and not (children and (element.text or "").strip() == ""):
             yield part, found[2], Label(found[1].strip(), 1.0, "line", told)

@@ -108,7 +108,7 @@ def _prior(place: Place, asked: Query, shape: Shape, answers: Answers) -> float:
     if shape.format in ("date", "date-time"):
         return 0.35 if sample.element.tag == "time" or sample.part == "datetime" else 0.3
     if asked.money:
-        return (0.0 if lacks(asked, sample) else 0.3) if sample.money else -0.1
+        return (0.0 if lacks(asked, sample) else 0.36) if sample.money else -0.1
     if holding.is_text(shape) and "title" in asked.heads and sample.part in (None, "run", "part"):
         return _of_title(place, distinct)
     if shape.enum is not None and len(shape.enum) > 1:

@@ -17,6 +17,7 @@ _MONEY = frozenset(listed("money"))
 _NO_MONEY = frozenset({"reviews", "rating", "count", "bids", "year", "currency"})
 # Words of a description that say of which kind a value is, not what it is.
 _FORMAL = frozenset(f"={stem(word)}" for word in listed("formal"))
+_SOMEONE = frozenset({*listed("someone"), "teacher", "curator", "train"})
 _CLASHING = frozenset({"!others", "!ad", "!cart"})
 
 
@@ -71,10 +72,15 @@ def _query(name: str, description: str, kind: str, *, literal: bool) -> Query:
     named_all = frozenset().union(*named)
     if "shipping" in named_all:
         marks |= {"!shipping"}
+    if {"price", "area"} <= named_all:
+        marks |= {"!unit"}
     words = tuple(_words(named, count=kind == "integer" or "count" in named_all | every))
     if len(words) > 1 or (words and any(not _known(word) for word in words)):
         heads = [word for word in words if _known(word)]
         words = tuple(Word(w.meanings, 1.0 if _known(w) or not heads else 0.6) for w in words)
+    nameless = len(words) == 1 and all(one[0] == "=" or one == "events" for one in words[0].meanings)
+    if literal and nameless and told and told[0] == {"title"} and not _SOMEONE & every:
+        words = (Word(words[0].meanings | {"title"}, 1.0),)  # "Name of the event"
     telling = tuple(word for word in words if not all(map(is_subject, word.meanings)))
     words = telling or words
     if len(words) > 1 and any("count" in word.meanings for word in words):

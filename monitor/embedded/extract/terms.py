@@ -19,6 +19,7 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z]{
 _EAST = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uff21-\uff3a]+")
 _DIGRAPHS = re.compile(r"(?<=[^aeiouq])([aou])e(?=[bcdfghjklmnpqrstvwxz])")
 _SHORT_TAILS = frozenset({"pris", "zeit", "tijd", "preis", "datum", "prijs"})
+_PRICED = ("pris", "preis", "prijs")  # "Medlemspris" is a mark and a price
 _KEPT = frozenset(
     {"price", "rating", "reviews", "stock", "salary", "date", "shipping"}
 )  # a phrase with such a word keeps it
@@ -123,7 +124,8 @@ def tokens(text: str, *, named: bool = False) -> tuple[frozenset[str], ...]:
         for length in range(min(MAX_PHRASE, len(stems) - place), 0, -1):
             known = table.phrases.get(tuple(stems[place : place + length]))
             if known and not (named and length == 1 and words[place] in stop):
-                found.append(frozenset(known | _kept(table, stems[place : place + length])))
+                priced = {"price"} if length == 1 and words[place].endswith(_PRICED) else set()
+                found.append(frozenset(known | priced | _kept(table, stems[place : place + length])))
                 place += length
                 break
         else:

@@ -9,7 +9,10 @@ from monitor.embedded.extract.terms import concepts, sayings
 
 MAX_TEXT = 120
 _LEAD = r"(?:currently|now|still|temporarily|derzeit|zur zeit|momentan|immediately|sofort|only|nur|noch|actualmente|actuellement)"  # noqa: E501 - a table reads better in one line
-_AFTER = re.compile(r"\b(?:no|not|nicht|nein|out|un\w*|only from|ab|from|soon|bald|when|wenn|cuando|quand)\b")
+_AFTER = re.compile(
+    r"\b(?:no|not|nicht|nein|out|un\w*|only from|ab|from|soon|bald|forventes|ventes|forventet|vantas|väntas"
+    r"|expected|erwartet|prévu|previsto|prevista|verwacht|when|wenn|cuando|quand)\b"
+)
 _STOCK = frozenset({"available", "stock", "soldout"})
 _EMPTY = frozenset({"=", ""})
 

@@ -15,6 +15,7 @@ from monitor.embedded.extract.terms import concepts
 from monitor.embedded.extract.words import key, words
 
 MAX_VALUES = 2_000
+_BOUNDS = frozenset({"!low", "!high"})
 Path = tuple[str, ...]
 
 _GROUPS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
@@ -81,7 +82,7 @@ def _by_meaning() -> dict[frozenset[str], tuple[Path, ...]]:
     for names, paths in _GROUPS:
         for name in names:
             meant = _meaning(name, integer="reviewCount" in paths[0])
-            if meant and not any(word[0] in "=!" for word in meant):
+            if meant and not any(word[0] == "=" or (word[0] == "!" and word not in _BOUNDS) for word in meant):
                 found.setdefault(meant, tuple(tuple(path.split(".")) for path in paths))
     return found
 
@@ -106,6 +107,8 @@ def answers(entity: dict[str, Any], name: str, *, integer: bool = False) -> Iter
     alike = [field for field in entity if field[0] != "@" and meant and _meaning(field, integer=integer) == meant]
     if "ListItem" in entity["@type"]:
         alike = []
+    if meant == {"date"} and any(kind.endswith("Event") for kind in entity["@type"]):
+        alike = [field for field in entity if field == "startDate"]  # the day of an event is the day it begins
     tried = [(field,) for field in own] + list(paths_for(name, integer=integer)) + [(field,) for field in alike]
     for path in dict.fromkeys(tried):
         values = list(_at(entity, path))[:MAX_VALUES]

@@ -29,7 +29,9 @@ RunId = Annotated[
     ),
 ]
 Limit = Annotated[int, Query(ge=1, le=MOST, description="Rows of one page.")]
-Cursor = Annotated[str | None, Query(max_length=100, description="`next` of the page before.")]
+Cursor = Annotated[
+    str | None, Query(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="`next` of the page before.")
+]
 NumberCursor = Annotated[int | None, Query(ge=0, lt=2**63, description="`next` of the page before.")]
 
 

@@ -6,8 +6,10 @@ Reads only, one at a time: each judges hundreds of stored results again. Must no
 from __future__ import annotations
 
 import asyncio
+import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 SPANS = {"7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
 MOST_RECORDS = 5_000  # judged again
 MOST_SHOWN = 100
+UNFOLDED = 20  # rows; the others open with a click
 _MOST_TEXT = 4_000  # characters of a condition or of `compare`
 _NOBODY = "backtest"  # whom a watch without rules would have told
 
@@ -86,6 +89,30 @@ def tried(watch: Watch, trial: Trial) -> Watch:
     return changed
 
 
+def meant(watch: Watch, trial: Trial) -> str | None:
+    """Return the condition with the bare fields of the result as `new.field`, where that is one that works."""
+    fields = "|".join(re.escape(str(name)) for name in watch.output_schema.get("properties", ()))
+    if not fields or len(trial.when) > _MOST_TEXT:
+        return None
+    words = re.compile(rf"""("[^"]*"|'[^']*')|(?<![\w.])({fields})(?![\w(])""")  # texts stay as they are
+    better = words.sub(lambda found_: found_[1] or f"new.{found_[2]}", trial.when)
+    if better == trial.when:
+        return None
+    try:
+        tried(watch, replace(trial, when=better))
+    except UsageError:
+        return None
+    return better
+
+
+def by_kind(report: BacktestReport, side: str) -> str:
+    """Return how many alerts of each kind there were, `then` or `now`: `2 change, 1 failure`."""
+    counts: Counter[str] = Counter()
+    for alert, count in report.alerts(side).items():
+        counts[str(alert.kind)] += count
+    return ", ".join(f"{count} {kind}" for kind, count in counts.most_common()) or "none"
+
+
 def _rules(watch: Watch, trial: Trial) -> tuple[Rule, ...]:
     telling = [rule for rule in watch.notify if "change" in rule.on] or [Rule(to=(_NOBODY,))]
     condition = {"when": trial.when, "once": trial.once} if trial.when else {}
@@ -128,6 +155,24 @@ def noise(store: Store, watch: Watch) -> NoiseReport:
     return judging.noise(tuning.good(store, watch), watch)
 
 
+def _asked(watch: Watch, trial: Trial) -> dict[str, Any]:
+    """Return what the page of a trial shows before it is tried."""
+    return {
+        "watch": watch,
+        "trial": trial,
+        "report": None,
+        "wrong": None,
+        "instead": None,
+        "base": address(watch.name),
+        "watch_zone": watch.timezone,
+        "most": MOST_SHOWN,
+        "few": UNFOLDED,
+        "by_kind": by_kind,
+        "spans": tuple(SPANS),
+        "definition": definition(watch),
+    }
+
+
 def router(console: Console) -> APIRouter:
     """Return the routes of trying: a page each, or the report alone for htmx."""
     routes = APIRouter(include_in_schema=False)
@@ -137,16 +182,14 @@ def router(console: Console) -> APIRouter:
     async def try_out(name: str, request: Request) -> Response:
         watch, now = found(console, name), console.clock.now()
         trial = Trial.of(request.query_params, watch)
-        values: dict[str, Any] = {"watch": watch, "trial": trial, "report": None, "wrong": None}
-        values |= {"base": address(name), "watch_zone": watch.timezone, "most": MOST_SHOWN, "spans": tuple(SPANS)}
-        values["definition"] = definition(watch)
+        values = _asked(watch, trial)
         if "when" in request.query_params:
             try:
                 changed = tried(watch, trial)
                 async with one_at_a_time:
                     values["report"] = await console.read(backtest, console.store, changed, now - SPANS[trial.span])
             except UsageError as error:
-                values["wrong"] = error
+                values["wrong"], values["instead"] = error, meant(watch, trial)
         if is_fragment(request):
             return fragment(request, console, "backtest.html", "report", **values)
         return page(request, console, "backtest.html", **values)

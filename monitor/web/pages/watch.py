@@ -42,6 +42,7 @@ TABS = {
     "skipped": ("MISSED", "SKIPPED"),
     "all": (),
 }
+_PARTS = {"standing", "records", "lately"}  # of the page, which are fetched again when a run ended
 _PER_PAGE = 20
 _POINTS = 1_500  # of a chart
 _COMING = 5
@@ -95,13 +96,19 @@ def router(console: Console) -> APIRouter:
         watch, now, asked = found(console, name), console.clock.now(), request.query_params
         shown = await console.view(_shown, watch, asked.get("show"), asked.get("before"), now)
         values: dict[str, Any] = {"watch": watch, "shown": shown, "tabs": tuple(TABS), "watch_zone": watch.timezone}
-        values |= {"base": address(name), "state": state_of(watch, shown.standing)}
-        if is_fragment(request):
-            block = "records" if request.headers.get("hx-target") == "records" else "standing"
-            return fragment(request, console, "watch.html", block, **values)
+        values |= {
+            "base": address(name),
+            "state": state_of(watch, shown.standing),
+            "untold": untold(watch, shown.failing),
+        }
+        block = request.headers.get("hx-target", "") if is_fragment(request) else None
+        if block is None or block == "lately":
+            values["coming"] = coming(watch, now, _COMING)
+            values["per_month"] = await console.read(plans.per_month, watch, now)
+        if block is not None:
+            return fragment(request, console, "watch.html", block if block in _PARTS else "standing", **values)
         length = asked.get("span", "7d")
         values |= await _whole(console, watch, length if length in SPANS else "7d", now)
-        values["per_month"] = await console.read(plans.per_month, watch, now)
         values["outcome_hint"] = await console.read(_hint, console, shown)
         return page(request, console, "watch.html", **values)
 
@@ -123,7 +130,6 @@ async def _whole(console: Console, watch: Watch, length: str, now: datetime) -> 
         "span": length,
         "spans": tuple(SPANS),
         "charts": _charts(numbers),
-        "coming": coming(watch, now, _COMING),
         "definition": definition(watch),
         "flights": [flight for flight in await console.live.flight() if flight.watch == name],
         "orders": await console.read(_orders, console, name),
@@ -153,7 +159,8 @@ def _charts(numbers: Series) -> list[dict[str, Any]]:
     """Return one chart for each number, drawn small on the server: what is seen without scripts."""
     verdicts = [point.verdict for point in numbers.points]
     found = []
-    for path in numbers.paths[: charts.MOST_LINES]:
+    # Rows stand by their keys, behind what is no row, whose order is the schema's.
+    for path in sorted(numbers.paths, key=lambda path: path if "=" in path else "")[: charts.MOST_LINES]:
         values = numbers.values(path)
         known = [value for value in values if value is not None]
         found.append(
@@ -170,6 +177,16 @@ def _charts(numbers: Series) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def untold(watch: Watch, failing: Open | None) -> str:
+    """Return why nobody was told of an incident so far; nothing where it was told, or where there is none."""
+    if failing is None or failing.told:
+        return ""
+    if not any("failure" in rule.on for rule in watch.notify):
+        return "nobody is told: no rule of notify asks for failures"
+    left = watch.limits.failing_after - failing.failures
+    return f"told after {left} more" if left > 0 else "not told yet"
 
 
 def _orders(console: Console, name: str) -> list[Order]:

@@ -135,6 +135,16 @@ def money(given: float) -> str:
     return f"${given:,.2f}"
 
 
+def counted(given: int, word: str) -> str:
+    """Return a count with its word, which takes an s but for one: `1 step`, `2 steps`."""
+    return f"{given:,} {word}" if given == 1 else f"{given:,} {word}s"
+
+
+def stage_word(stage: str) -> str:
+    """Return how far a run in flight is as people say it."""
+    return "starting" if stage == "intent" else stage
+
+
 def pretty(given: Any) -> str:
     """Return JSON for reading, its text capped."""
     text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, indent=2)
@@ -187,6 +197,7 @@ def up_or_down(change: Mapping[str, Any]) -> str:
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "about": about,
     "ago": ago,
+    "counted": counted,
     "host": host,
     "icon": icon,
     "in_path": in_path,
@@ -199,6 +210,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "pieces": pieces,
     "pretty": pretty,
     "span": span,
+    "stage_word": stage_word,
     "stamp": stamp,
     "step_time": step_time,
     "state_word": state_word,

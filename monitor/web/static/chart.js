@@ -86,22 +86,26 @@
           label: "value",
           stroke: style("--accent"),
           width: 1.8,
-          spanGaps: true,
-          points: { show: found.at.length < 60, size: 4, fill: style("--accent") },
+          points: { ...(found.at.length < 60 && { show: true }), size: 4, fill: style("--accent") },
           paths: uPlot.paths.stepped({ align: 1 }),
           value: (_, value, __, index) => (value == null ? "–" : `${number.format(value)}${index == null ? "" : `, ${found.verdicts[index].toLowerCase()}`}`),
         },
       ],
-      hooks: { drawClear: [shade(bands(found.seconds, found.verdicts))], draw: [marks(found.seconds, values, found.verdicts)] },
+      hooks: { setCursor: [(u) => u.root.classList.toggle("at-rest", u.cursor.idx == null)], drawClear: [shade(bands(found.seconds, found.verdicts))], draw: [marks(found.seconds, values, found.verdicts)] },
     };
   }
 
   function draw(figure, found, zone, runs) {
     const plot = figure.querySelector(".plot");
     const path = figure.dataset.path;
-    if (!found.values[path]) return;
+    const values = found.values[path];
+    if (!values) return;
+    drawn.get(figure)?.();
     plot.replaceChildren();
-    const chart = new uPlot(options(plot, found, path, zone), [found.seconds, found.values[path]], plot);
+    const chart = new uPlot(options(plot, found, path, zone), [found.seconds, values], plot);
+    chart.root.classList.add("at-rest");
+    const newest = values.findLast((value) => value != null);
+    if (newest != null) figure.querySelector(".reading").textContent = number.format(newest);
     let moved = 0;
     chart.over.addEventListener("mousedown", (event) => { moved = event.clientX; });
     chart.over.addEventListener("click", (event) => {
@@ -109,9 +113,14 @@
       if (index != null && Math.abs(event.clientX - moved) < 3 && event.detail === 1) chosen = setTimeout(() => location.assign(runs + found.runs[index]), 250);
     });
     chart.over.addEventListener("dblclick", () => clearTimeout(chosen));
-    new ResizeObserver(() => chart.setSize({ width: plot.clientWidth, height: 200 })).observe(plot);
+    const sized = new ResizeObserver(() => chart.setSize({ width: plot.clientWidth, height: 200 }));
+    sized.observe(plot);
+    drawn.set(figure, () => { sized.disconnect(); chart.destroy(); });
+    looked.set(figure, () => chart.scales.x.min > found.seconds[0] || chart.scales.x.max < found.seconds.at(-1));
   }
   let chosen = 0;
+  const drawn = new Map();  // what puts a chart away
+  const looked = new Map();  // whether somebody has zoomed in
 
   async function start() {
     const charts = document.querySelector("[data-series]");
@@ -127,6 +136,9 @@
     };
     await load();
     addEventListener("monitor:theme", load);
+    // What somebody points at or has zoomed into stays as it is until the next time.
+    const free = () => !charts.matches(":hover") && ![...looked.values()].some((zoomed) => zoomed());
+    document.body.addEventListener("monitor:fresh", () => { if (free()) load(); });
   }
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", start);
   else start();

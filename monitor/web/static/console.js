@@ -38,8 +38,9 @@
     return parts.slice(0, 2).join(" ") || "0 s";
   }
 
-  function ago(seconds) {
+  function ago(seconds, past) {
     if (Math.abs(seconds) < 1) return "now";
+    if (seconds < 0 && past) return "just now";  // the clocks differ by a moment
     const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) || UNITS[3];
     const count = Math.floor(Math.abs(seconds) / size);
     return seconds > 0 ? `${count} ${unit} ago` : `in ${count} ${unit}`;
@@ -47,7 +48,7 @@
 
   function tick() {
     for (const each of document.querySelectorAll("time[data-relative]")) {
-      const text = ago((now() - Date.parse(each.dateTime)) / 1000);
+      const text = ago((now() - Date.parse(each.dateTime)) / 1000, each.dataset.relative === "past");
       if (each.textContent !== text) each.textContent = text;
     }
     for (const each of document.querySelectorAll("[data-since]")) {
@@ -76,7 +77,7 @@
     name.href = `/watches/${encodeURIComponent(flight.watch)}`;
     row.querySelector(".elapsed").dataset.since = flight.opened_at;
     const step = row.querySelector(".step");
-    step.textContent = flight.step || flight.stage;
+    step.textContent = flight.step || (flight.stage === "intent" ? "starting" : flight.stage);
     step.href = `/runs/${encodeURIComponent(flight.run)}`;
     const view = row.querySelector(".view");
     const open = typeof flight.streaming_url === "string" && flight.streaming_url.startsWith("https://");
@@ -124,6 +125,23 @@
     }, soon ? 150 : 1500);
   }
   let stale = false;
+
+  // What somebody is at, a menu or with the keyboard, is not taken from under the hands: it is fetched once they leave.
+  const FRESH = '[hx-trigger^="monitor:fresh"]';
+  const busy = (part) => part.querySelector("details.menu[open], :focus-visible") !== null;
+  let owed = false;
+  function spare() {
+    const ours = (event) => event.detail.requestConfig?.triggeringEvent?.type === "monitor:fresh" && busy(event.detail.target);
+    document.body.addEventListener("htmx:beforeRequest", (event) => { if (ours(event)) { event.preventDefault(); owed = true; } });
+    document.body.addEventListener("htmx:beforeSwap", (event) => { if (ours(event)) { event.detail.shouldSwap = false; owed = true; } });
+    const left = () => setTimeout(() => {
+      if (!owed || [...document.querySelectorAll(FRESH)].some(busy)) return;
+      owed = false;
+      refresh(true);
+    });
+    document.addEventListener("focusout", left);
+    document.addEventListener("toggle", left, true);
+  }
 
   function say(text) {
     const said = byId("said");
@@ -176,6 +194,7 @@
     pace = Number(document.documentElement.dataset.pace) || 1;
     theme();
     menus();
+    spare();
     live();
     tick();
     setInterval(tick, 1000);
